@@ -3,6 +3,7 @@ import type { KubeReader } from '../kube/client.ts'
 import { ApiError, isExpired, isTooManyRequests } from '../kube/errors.ts'
 import { keyOfObject, type KubeObject, type ObjectKey, type ResourceKind } from '../kube/object.ts'
 import { pagesOf } from '../kube/pages.ts'
+import { cloneJson } from '../json-clone.ts'
 import type { Logger } from '../log.ts'
 import { backoffMs } from '../time/backoff.ts'
 import { pause, type Clock } from '../time/clock.ts'
@@ -113,7 +114,7 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
   observe(object: T): void {
     // Before the first list is complete nothing may be concluded from the cache, and the list will bring it.
     if (!this.#synced || !isLaterVersion(object.metadata.resourceVersion, this.#highest)) return
-    this.#objects.put(structuredClone(object))
+    this.#objects.put(cloneJson(object))
   }
 
   /** Lists and watches until the signal aborts; resolves then, never rejects. */

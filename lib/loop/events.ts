@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { EVENT } from '../api/kinds.ts'
 import type { KubeEvent } from '../api/types.ts'
 import type { KubeClient } from '../kube/client.ts'
@@ -59,9 +59,7 @@ export class EventRecorder {
 
   record(kind: ResourceKind, object: KubeObject, event: RunEvent): void {
     const { uid } = object.metadata
-    const id = createHash('sha256')
-      .update(JSON.stringify([uid, event.type, event.reason, event.action, event.note]))
-      .digest('hex')
+    const id = hash('sha256', JSON.stringify([uid, event.type, event.reason, event.action, event.note]))
     const known = this.#series.get(id)
     if (known) {
       this.#repeat(id, known)

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { StaleWriterError } from '../errors.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { isAlreadyExists, isConflict, isNamespaceTerminating, isUnreachable } from '../kube/errors.ts'
+import { cloneJson } from '../json-clone.ts'
 import { refOfKey, type KubeObject, type ObjectKey } from '../kube/object.ts'
 import type { Fence } from '../leader/fence.ts'
 import type { Logger } from '../log.ts'
@@ -54,7 +55,7 @@ export class ObjectRuns<T extends KubeObject> {
     // From the cache and not from the answer: the cache keeps the projection.
     const cached = found && (await writes.ensureFinalizer(found)) ? find(key) : found
     if (!cached || writes.isLetGo(cached)) return NONE
-    const object = structuredClone(cached)
+    const object = cloneJson(cached)
     const now = clock.now()
     const result = await this.#reconcile(object, this.#toRun(key, object, now))
     // Held meanwhile: what the run concluded may be wrong.
@@ -116,11 +117,14 @@ export class ObjectRuns<T extends KubeObject> {
   #toRun(key: ObjectKey, object: T, now: Date): Run {
     const { client, fence, events, log, failures } = this.#deps
     const { namespace, name, generation } = object.metadata
-    const reconcileId = randomUUID().slice(0, 8)
+    let own: Logger | undefined
     return {
       key,
       client,
-      log: log.child({ namespace, name, generation, reconcileId }),
+      // Most runs log nothing.
+      get log() {
+        return (own ??= log.child({ namespace, name, generation, reconcileId: randomUUID().slice(0, 8) }))
+      },
       signal: fence.signal,
       failures: failures(key),
       now,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A desired document as the bucket has it.
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { DesiredDocument, MAX_DOCUMENT_BYTES, type DocumentKind } from '../../lib/contract/documents.ts'
 import type { Versions } from '../../lib/contract/versions.ts'
 import { StaleWriterError, TerminalError } from '../../lib/errors.ts'
@@ -62,7 +62,7 @@ export function assertNotNewer(held: Versions, offered: Versions): void {
 export function digestOf(document: DesiredDocument): string {
   const { term, ...versions } = document.versions
   const content = { ...document, versions: document.kind === 'node' ? { ...versions, term } : versions }
-  return createHash('sha256').update(stableJson(content)).digest('base64')
+  return hash('sha256', stableJson(content), 'base64')
 }
 
 /** JSON with sorted keys. */

@@ -72,7 +72,6 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
     if (versions.incarnation !== writer.incarnation || versions.term !== writer.term) {
       throw new StaleWriterError(`document of term ${versions.term}, this process writes in term ${writer.term}`)
     }
-    const data = encodeDocument(document)
     const key = toDocumentKey(document)
     const digest = digestOf(document)
     const known = this.#known.find(key)
@@ -82,6 +81,7 @@ export class JetStreamDesired implements DesiredPublisher, BucketListener {
       const isStale = known.versions.term < writer.term && this.#options.isRefused(document)
       if (known.digest === digest && !known.renew && !isStale && !this.#isOverdue(known, document)) return
     }
+    const data = encodeDocument(document)
     const revision = known ? await this.#write(document, data, known.revision) : await this.#writeNew(document, data)
     this.#marks.delete(key)
     this.#known.stored(key, toKnown(document, { digest, revision, sinceMs: this.#now(), before: known }))

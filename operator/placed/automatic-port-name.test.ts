@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { automaticPortName, isAutomaticPortName } from './automatic-port-name.ts'
+import { automaticPortName, automaticPortNames, isAutomaticPortName } from './automatic-port-name.ts'
 
 /** What Kubernetes takes for a name of our kinds: RFC 1123 subdomains. */
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
@@ -23,6 +23,7 @@ test('every name of an Instance gives valid names to its Ports, which are known 
       const port = automaticPortName({ metadata: { name: text, uid } }, i)
       expect(port).toMatch(SUBDOMAIN)
       expect(port.length).toBeLessThanOrEqual(253)
+      expect(automaticPortNames({ metadata: { name: text, uid } }, 32)[i]).toBe(port)
       expect(isAutomaticPortName(port, { name: text, uid })).toBe(true)
       expect(isAutomaticPortName(port, { name: text, uid: otherUid })).toBe(uid === otherUid)
     }),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 const NAME_LENGTH = 200
 const LAST_PART = /-\d{1,2}-[0-9a-f]{8}$/
@@ -8,9 +8,24 @@ const LAST_PART = /-\d{1,2}-[0-9a-f]{8}$/
  * The name is the same at every attempt and, as it depends on the UID, different for a machine recreated under the same name. Names of
  * Instances may have 253 characters and dots: the cut must not leave a dot before the hyphen, as no label of a name may begin with one.
  */
-export function automaticPortName({ metadata }: { metadata: { name: string; uid: string } }, index: number): string {
+export function automaticPortName(instance: Named, index: number): string {
+  return namesFor(instance)(index)
+}
+
+/** The first so many, by index. */
+export function automaticPortNames(instance: Named, count: number): string[] {
+  const nameOf = namesFor(instance)
+  return Array.from({ length: count }, (_, index) => nameOf(index))
+}
+
+interface Named {
+  metadata: { name: string; uid: string }
+}
+
+function namesFor({ metadata }: Named): (index: number) => string {
   const start = metadata.name.slice(0, NAME_LENGTH).replace(/\.+$/, '')
-  return `${start}-${index}-${digestOf(metadata.uid)}`
+  const end = digestOf(metadata.uid)
+  return (index) => `${start}-${index}-${end}`
 }
 
 /** Is this the name of one of this Instance's automatic Ports? */
@@ -21,5 +36,5 @@ export function isAutomaticPortName(portName: string, instance: { name: string; 
 }
 
 function digestOf(uid: string): string {
-  return createHash('sha256').update(uid).digest('hex').slice(0, 8)
+  return hash('sha256', uid).slice(0, 8)
 }

@@ -6,7 +6,7 @@ import { PORT } from '../../../lib/api/kinds.ts'
 import type { Instance, Port } from '../../../lib/api/types.ts'
 import { setCondition } from '../../../lib/conditions.ts'
 import { keyOfRef } from '../../../lib/kube/object.ts'
-import { automaticPortName } from '../../placed/automatic-port-name.ts'
+import { automaticPortNames } from '../../placed/automatic-port-name.ts'
 import { answerOf, askedOf, portPresence } from '../../placed/observed-facts.ts'
 import { ownerUidOf } from '../../placed/port-owner.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
@@ -63,8 +63,7 @@ export async function removeLeftPorts(instance: Instance, deps: InstanceDeps, ru
     ...listNics(instance).map(({ portName }) => portName),
     ...listLeaving(instance).map(({ port }) => port),
   ])
-  for (let slot = 0; slot < MAX_NICS; slot++) {
-    const name = automaticPortName(instance, slot)
+  for (const name of automaticPortNames(instance, MAX_NICS)) {
     if (named.has(name)) continue
     const port = deps.caches.ports.findByKey(keyOfRef({ namespace: instance.metadata.namespace, name }))
     if (port && ownerUidOf(port) === instance.metadata.uid) await deletePort(port, deps, run)

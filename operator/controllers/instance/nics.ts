@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Instance, InstanceNetwork, Port } from '../../../lib/api/types.ts'
 import type { Cache } from '../../../lib/informer/cache.ts'
 import { keyOfRef, type ObjectKey } from '../../../lib/kube/object.ts'
-import { automaticPortName } from '../../placed/automatic-port-name.ts'
+import { automaticPortName, automaticPortNames } from '../../placed/automatic-port-name.ts'
 import { wasPlaced } from '../../placed/placement.ts'
 
 /** As many as `spec.networks` may have. */
@@ -100,7 +100,7 @@ export function listPorts(instance: Instance, ports: Cache<Port>): Port[] {
 /** Of all Ports that the machine may have, or that may have been made for it. */
 export function portNamesOf(instance: Instance): Set<string> {
   const { nics, leaving } = matchNics(instance)
-  const made = Array.from({ length: MAX_NICS }, (_, slot) => automaticPortName(instance, slot))
+  const made = automaticPortNames(instance, MAX_NICS)
   return new Set([...nics.map(({ portName }) => portName), ...leaving.map(({ port }) => port), ...made])
 }
 

@@ -2,6 +2,7 @@
 // What a PlacementPreview asks the scheduler: the same that a machine asks when it is placed, made by the same code.
 import { GROUP, INSTANCE, VERSION } from '../../../lib/api/kinds.ts'
 import type { Instance, PlacementPreview } from '../../../lib/api/types.ts'
+import { cloneJson } from '../../../lib/json-clone.ts'
 import { larger, type Amounts } from '../../quota/amounts.ts'
 import type { ProjectBook } from '../../quota/project-book.ts'
 import type { Policy } from '../../scheduler/policy.ts'
@@ -89,7 +90,7 @@ function findMachine(preview: PlacementPreview, { caches }: Pick<InstanceDeps, '
 
 /** The machine as it is before it has a place; of what does not decide where it goes, nothing. */
 export function withoutPlace(asked: Instance): Instance {
-  const instance = structuredClone(asked)
+  const instance = cloneJson(asked)
   const { spec, status } = instance
   delete spec.keyPairRef
   delete spec.userData
