@@ -23,8 +23,8 @@ export async function run(args: readonly string[]): Promise<Figure[]> {
   const nodes = findOption(args, 'nodes', 500)
   const rate = findOption(args, 'rate', 30)
   const seconds = findOption(args, 'seconds', 300)
-  const operatorFlags = hasFlag(args, 'profile') ? ['--cpu-prof', `--cpu-prof-dir=${process.cwd()}`] : []
-  return withScaleCloud({ nodes, hasNetwork: true, operatorFlags }, async (cloud) => {
+  const profile = hasFlag(args, 'profile')
+  return withScaleCloud({ nodes, hasNetwork: true, profile }, async (cloud) => {
     await makeProjects(cloud.client, { hasNetwork: true })
     await createMachines(cloud.client, Array(n).keys(), () => ({ networks }))
     await waitForActive(cloud.client, n)

@@ -19,8 +19,8 @@ export async function run(args: readonly string[]): Promise<Figure[]> {
   const n = findOption(args, 'n', 5_000)
   const size = findOption(args, 'round', PROJECTS * MEMBERS * 7)
   const nodes = findOption(args, 'nodes', 5_000)
-  const operatorFlags = hasFlag(args, 'profile') ? ['--cpu-prof', `--cpu-prof-dir=${process.cwd()}`] : []
-  return withScaleCloud({ nodes, isHeld: true, heartbeatSeconds: 60, operatorFlags }, async (cloud) => {
+  const profile = hasFlag(args, 'profile')
+  return withScaleCloud({ nodes, isHeld: true, heartbeatSeconds: 60, profile }, async (cloud) => {
     const { client, operator, plane } = cloud
     await makeProjects(client, { hasNetwork: false })
     const placed = Placed.watch(client, INSTANCE, 'status.node!=')

@@ -4,6 +4,7 @@
 // say nothing of machines, and there are no kubelets.
 import { INSTANCE } from '../lib/api/kinds.ts'
 import type { ResourceKind } from '../lib/kube/object.ts'
+import { profileApiserver } from './harness/apiserver-profile.ts'
 import { findOption, hasFlag } from './harness/arguments.ts'
 import { toFigure, type Figure } from './harness/figure.ts'
 import { makePodNamespace, podOf, startKubeScheduler } from './harness/kube-scheduler.ts'
@@ -13,20 +14,22 @@ import { createMachine, machineAt, makeProjects, PROJECTS } from './harness/stan
 
 export const about = 'placements of machines a second, in the apiserver, against kube-scheduler binding Pods'
 
+const PROFILE_SECONDS = 5
+
 const POD: ResourceKind = { group: '', version: 'v1', plural: 'pods', kind: 'Pod', namespaced: true }
 
-/** @param args --n 10000 of each; --round 500; --nodes 5000; --profile: of the operator, into the working directory */
+/** @param args --n 10000 of each; --round 500; --nodes 5000; --profile: of the operator and the apiserver, into the working directory */
 export async function run(args: readonly string[]): Promise<Figure[]> {
   const n = findOption(args, 'n', 10_000)
   const size = findOption(args, 'round', 500)
   const nodes = findOption(args, 'nodes', 5_000)
-  const operatorFlags = hasFlag(args, 'profile') ? ['--cpu-prof', `--cpu-prof-dir=${process.cwd()}`] : []
-  return withScaleCloud({ nodes, isHeld: true, heartbeatSeconds: 60, operatorFlags }, async (cloud) => {
+  const profile = hasFlag(args, 'profile')
+  return withScaleCloud({ nodes, isHeld: true, heartbeatSeconds: 60, profile }, async (cloud) => {
     await makeProjects(cloud.client, { hasNetwork: false })
     for (let i = 0; i < PROJECTS; i++) await makePodNamespace(cloud.api, machineAt(i).namespace)
     const peer = await startKubeScheduler(cloud.plane)
     const before = await cloud.operator.countWrites()
-    const { ours, theirs } = await takeTurns(cloud, peer.pid, { n, size })
+    const { ours, theirs } = await takeTurns(cloud, peer.pid, { n, size, profile })
     for (const [what, count] of await cloud.operator.countWrites())
       console.log(`${((count - (before.get(what) ?? 0)) / (n + size)).toFixed(2)} ${what} for one machine`)
     return toFigures(total(ours), total(theirs), nodes)
@@ -36,7 +39,7 @@ export async function run(args: readonly string[]): Promise<Figure[]> {
 async function takeTurns(
   { client, api, plane, operator }: ScaleCloud,
   peerPid: number,
-  { n, size }: { n: number; size: number },
+  { n, size, profile }: { n: number; size: number; profile: boolean },
 ): Promise<{ ours: Round[]; theirs: Round[] }> {
   const common = { apiserver: plane.processes.apiserver?.pid ?? 0, etcd: plane.processes.etcd?.pid ?? 0 }
   const machines = Placed.watch(client, INSTANCE, 'status.node!=')
@@ -46,14 +49,20 @@ async function takeTurns(
   // The first of each counts for nothing: caches and compilers are cold.
   for (let from = 0; from < n + size; from += size) {
     await untilIdle(operator.pid)
-    const mine = await runRound(machines, size, { ...common, scheduler: operator.pid }, (i) =>
-      createMachine(client, from + i),
-    )
+    const look = (whose: string) =>
+      profile ? profileApiserver(plane, PROFILE_SECONDS, `apiserver-${whose}-${from}.pb.gz`) : undefined
+    const [mine] = await Promise.all([
+      runRound(machines, size, { ...common, scheduler: operator.pid }, (i) => createMachine(client, from + i)),
+      look('ours'),
+    ])
     await untilIdle(operator.pid)
-    const his = await runRound(pods, size, { ...common, scheduler: peerPid }, (i) => {
-      const { namespace, name } = machineAt(from + i)
-      return api.request('POST', `/api/v1/namespaces/${namespace}/pods`, podOf(name))
-    })
+    const [his] = await Promise.all([
+      runRound(pods, size, { ...common, scheduler: peerPid }, (i) => {
+        const { namespace, name } = machineAt(from + i)
+        return api.request('POST', `/api/v1/namespaces/${namespace}/pods`, podOf(name))
+      }),
+      look('peer'),
+    ])
     await untilIdle(peerPid)
     console.log(`${from}: ours ${line(mine)}; kube-scheduler ${line(his)}`)
     if (from === 0) continue

@@ -94,3 +94,27 @@ function portStatus(i: number): NonNullable<Port['status']> {
     conditions: conditions(['Ready', 'Reconciling']),
   }
 }
+
+/** As the operator writes it when it places a machine without interfaces. */
+export function placedStatus(name: string): NonNullable<Instance['status']> {
+  const node = `fake-${name.length}`
+  const condition = (type: string, status: 'True' | 'False', reason: string, message: string) => ({
+    ...{ type, status, reason, message, observedGeneration: 1, lastTransitionTime: TIME },
+  })
+  return {
+    observedGeneration: 1,
+    state: 'BUILD',
+    node,
+    epoch: 1,
+    flavor: { name: 'small', vcpus: 1, memoryMiB: 1024, rootDiskGiB: 10 },
+    scheduling: { node, score: 2400, total: 1000, evaluated: 1000, filters: [] },
+    interfaces: [],
+    addresses: [],
+    conditions: [
+      condition('Admitted', 'True', 'Admitted', ''),
+      condition('Scheduled', 'True', 'Scheduled', ''),
+      condition('Ready', 'False', 'Building', `waiting for node ${node}`),
+      condition('Reconciling', 'True', 'Building', `waiting for node ${node}`),
+    ],
+  }
+}

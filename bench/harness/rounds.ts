@@ -85,11 +85,18 @@ export async function runRound(
   make: (i: number) => Promise<unknown>,
 ): Promise<Round> {
   const target = placed.count + count
+  return runOnce(count, processes, async () => {
+    await inTurns(Array(count).keys(), AT_ONCE, make)
+    await placed.waitFor(target)
+  })
+}
+
+/** @param work deals with `count` objects */
+export async function runOnce(count: number, processes: Processes, work: () => Promise<unknown>): Promise<Round> {
   const read = () => Object.entries(processes).map(([name, pid]) => [name, cpuMsOf(pid)] as const)
   const before = new Map(read())
   const startedAt = performance.now()
-  await inTurns(Array(count).keys(), AT_ONCE, make)
-  await placed.waitFor(target)
+  await work()
   const seconds = (performance.now() - startedAt) / 1000
   return { count, seconds, cpu: new Map(read().map(([name, ms]) => [name, ms - (before.get(name) ?? 0)])) }
 }

@@ -36,8 +36,8 @@ export interface ScaleOptions {
   /** The agents say nothing of machines until `fleet.tell()`. */
   isHeld?: boolean
   heartbeatSeconds?: number
-  /** Of Node, for the operator: `--cpu-prof`. */
-  operatorFlags?: readonly string[]
+  /** A profile of the operator's CPU is written into the working directory, and the apiserver can be asked for its own. */
+  profile?: boolean
 }
 
 export interface ScaleCloud {
@@ -62,12 +62,12 @@ export async function withScaleCloud<T>(options: ScaleOptions, use: (cloud: Scal
 }
 
 async function start(options: ScaleOptions, atEnd: (end: () => Promise<unknown>) => void): Promise<ScaleCloud> {
-  const { nodes, hasNetwork = false, auditLog = false, isHeld = false, operatorFlags = [] } = options
+  const { nodes, hasNetwork = false, auditLog = false, isHeld = false, profile = false } = options
   const startedAt = performance.now()
   const say = (what: string) => console.log(`${((performance.now() - startedAt) / 1000).toFixed(0)} s: ${what}`)
   const dir = await mkdtemp(join(tmpdir(), 'nephele-bench-'))
   atEnd(() => rm(dir, { recursive: true, force: true }))
-  const plane = await startControlPlane({ controllerManager: false, gogc: GO_DEFAULT, auditLog })
+  const plane = await startControlPlane({ controllerManager: false, gogc: GO_DEFAULT, auditLog, profiling: profile })
   atEnd(() => plane.stop())
   const api = createApi(plane.dir, plane.server)
   atEnd(async () => api.close())
@@ -86,7 +86,7 @@ async function start(options: ScaleOptions, atEnd: (end: () => Promise<unknown>)
     api,
     nats,
     northbound: northbound?.socket,
-    flags: operatorFlags,
+    flags: profile ? ['--cpu-prof', `--cpu-prof-dir=${process.cwd()}`] : [],
   })
   atEnd(() => operator.stop())
   const names = Array.from({ length: nodes }, (_, i) => nodeName(i))

@@ -48,6 +48,8 @@ export interface ApiserverOptions {
   etcdPort: number
   serviceCidr: string
   auditLog: boolean
+  /** Profiles by /debug/pprof, for administrators. */
+  profiling: boolean
   /** Where it listens; not loopback when nodes with kubelets use it. */
   address: string
 }
@@ -83,7 +85,7 @@ export function apiserverArguments(o: ApiserverOptions): string[] {
     '--feature-gates=MutatingAdmissionPolicy=true',
     '--runtime-config=admissionregistration.k8s.io/v1beta1=true',
     '--allow-privileged=true',
-    '--profiling=false',
+    `--profiling=${o.profiling}`,
     ...(o.auditLog
       ? [`--audit-policy-file=${join(o.dir, 'audit-policy.yaml')}`, `--audit-log-path=${join(o.dir, 'audit.log')}`]
       : []),

@@ -41,6 +41,8 @@ export interface ControlPlaneOptions {
   /** Garbage collection, namespaces, service accounts. Default true; false saves its start and 80 MB. */
   controllerManager?: boolean
   auditLog?: boolean
+  /** Of the apiserver, at /debug/pprof. Default false. */
+  profiling?: boolean
   /** GOGC of its processes. Default 50: a fifth less memory for some of the CPU, the right trade on a developer's machine. */
   gogc?: number
   /** False: processes go on when this one ends. Default true. */
@@ -180,7 +182,7 @@ export async function controlPlaneCommand(
   name: ControlPlaneProcess,
   options: ControlPlaneOptions & { dir: string; ports: ControlPlanePorts },
 ): Promise<{ argv: [string, ...string[]]; env: NodeJS.ProcessEnv }> {
-  const { dir, ports, serviceCidr = '10.96.0.0/16', auditLog = false, gogc = 50 } = options
+  const { dir, ports, serviceCidr = '10.96.0.0/16', auditLog = false, profiling = false, gogc = 50 } = options
   const env = { ...process.env, GOGC: String(gogc) }
   switch (name) {
     case 'etcd': {
@@ -194,6 +196,7 @@ export async function controlPlaneCommand(
         etcdPort: ports.etcdClient,
         serviceCidr,
         auditLog,
+        profiling,
         address: options.forKubelets?.address ?? LOOPBACK,
       })
       return { argv: [await programPath('kube-apiserver'), ...args], env }
