@@ -42,6 +42,8 @@ export async function run(args: readonly string[]): Promise<Figure[]> {
       grouped.push(within)
     }
     placed.close()
+    const writes = (await operator.countWrites()).get('updateStatus servergroups.nephele.dev') ?? 0
+    console.log(`${(writes / (n + size)).toFixed(2)} updateStatus servergroups.nephele.dev for one member`)
     return toFigures(total(plain), total(grouped))
 
     function makeGroup(i: number): Promise<unknown> {

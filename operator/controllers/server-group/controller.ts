@@ -6,10 +6,11 @@ import type { ControllerDefinition, Source } from '../../../lib/loop/controller.
 import type { OperatorInformers } from '../../kind/row.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { groupKeyOf } from '../common/server-group-key.ts'
+import { STAGE_SETTLE_MS } from '../common/stage-settle.ts'
 import { reconcileServerGroup } from './reconcile.ts'
 
-/** Members that come in one burst are one write of the group's status. */
-const SETTLE_MS = 1000
+/** Members that come in one burst are one write of the group's status, which is for people: no placement waits for it. */
+const SETTLE_MS = STAGE_SETTLE_MS
 
 export function serverGroupController(
   deps: OperatorDeps,
