@@ -94,6 +94,7 @@ test('the expressions of the policies are sound for every type that they match',
   const { items } = JSON.parse(json) as { items: { metadata: { name: string }; status?: { typeChecking?: object } }[] }
   const ours = items.filter((p) => p.metadata.name.endsWith('.nephele.dev'))
   expect(ours.map((p) => p.metadata.name).sort()).toEqual([
+    'admin-passwords.nephele.dev',
     'definitions.nephele.dev',
     'deletion-protection.nephele.dev',
     'finalizers.nephele.dev',
@@ -619,6 +620,26 @@ describe('who asked for an InstanceAction', () => {
     expect(await create('asker', of('made'))).toBe('asker')
     await kubectl('delete', 'mutatingadmissionpolicybinding', 'requested-by.nephele.dev')
   }, 40_000)
+})
+
+describe('a password for a guest', () => {
+  const of = (name: string) =>
+    stringify(
+      resource('InstanceAction', name, {
+        ...{ instanceRef: { name: 'vm' }, type: 'SetAdminPassword' },
+        setAdminPassword: { passwordSecretRef: { name: 'theirs' } },
+      }),
+    )
+  test('is in a Secret that whoever names it may read', async () => {
+    const create = (name: string) => plane.kubectl(['create', '-f', '-', '--as', 'setter'], { input: of(name) })
+    await kubectl('-n', 'team', 'create', 'rolebinding', 'setter', '--clusterrole=nephele-edit', '--user=setter')
+    await untilMay('setter', 'create', 'instanceactions.nephele.dev')
+    await expect(create('theirs')).rejects.toThrow('names Secret theirs, which setter may not get')
+    await kubectl('-n', 'team', 'create', 'role', 'setter', '--verb=get', '--resource=secrets', '--resource-name=theirs')
+    await kubectl('-n', 'team', 'create', 'rolebinding', 'setter-reads', '--role=setter', '--user=setter')
+    await until(async () => may('setter', 'get', 'secrets/theirs', '-n', 'team'), 'the role to take effect', 20_000)
+    expect(await create('mine')).toContain('created')
+  }, 60_000)
 })
 
 describe('held from the start, where the apiserver has mutating policies', () => {

@@ -2,7 +2,7 @@
 import type { ObservedAction } from '../../lib/contract/documents.ts'
 
 /** What takes but one call. */
-export type Deed = 'reset' | 'crashDump'
+export type Deed = 'reset' | 'crashDump' | 'setAdminPassword'
 
 /** `acting`: the call was made, or was about to be. */
 export const ACTION_STAGES = ['stopping', 'starting', 'acting', 'finished'] as const

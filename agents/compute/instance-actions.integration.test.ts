@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is done to a machine once, by libvirt and QEMU: seen by the process that runs it, and by libvirt's events.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import type { InstanceDocument, MachineAction } from '../../lib/contract/documents.ts'
+import { passwordUse, type InstanceDocument, type MachineAction } from '../../lib/contract/documents.ts'
 import { LibvirtClient } from '../../lib/libvirt/client.ts'
+import { createSealingKey, seal, sealingKeyOf, unseal } from '../../lib/pki/sealed.ts'
 import { until } from '../../lib/time/until.ts'
 import { startDriverNode, type DriverNode } from './drivers/libvirt/testing.ts'
 import type { LibvirtInstanceDriver } from './drivers/libvirt/libvirt-instance-driver.ts'
@@ -16,6 +17,8 @@ let driver: LibvirtInstanceDriver
 let reconciler: InstanceReconciler
 /** As QEMU says it: of one reset from outside firmware may make two. */
 let resets = 0
+const privateKey = createSealingKey()
+const key = sealingKeyOf(privateKey)
 /** Calls of all agents. */
 let deeds = 0
 const ends = new AbortController()
@@ -51,15 +54,16 @@ function startAgent(): void {
   }
   reconciler = new InstanceReconciler({
     ...{ paths: at.paths, driver: { current: () => driver, ready: Promise.resolve(driver) } },
+    sealing: { open: async (sealed, purpose) => unseal(sealed, privateKey, { ...purpose, node: 'n1' }) },
     ...{ isHostStopping: async () => false, configDriveFiles: () => [], readCapacity: async () => undefined },
   })
 }
 const run = (document: InstanceDocument) => reconciler.reconcile(document, runContext({ image: at.image }))
 const said = (document: InstanceDocument) =>
   reconciler.standingFacts(document, runContext({ image: at.image }).state).action
+const uidOf = (number: number) => `${String(number).padStart(8, '0')}-0000-4000-8000-000000000000`
 const asked = (number: number, type: string, more: Partial<MachineAction> = {}): InstanceDocument => {
-  const uid = `${String(number).padStart(8, '0')}-0000-4000-8000-000000000000`
-  return { ...machine, spec: { ...machine.spec, action: { uid, type, ...more } } }
+  return { ...machine, spec: { ...machine.spec, action: { uid: uidOf(number), type, ...more } } }
 }
 const pidOf = async () =>
   (await at.node.exec(['pgrep', '-f', `guest=nephele-${machine.uid},`], { timeoutMs: 5_000 })).stdout.trim()
@@ -96,6 +100,14 @@ test('a hard reboot is another process, of the new size; the agent is another on
   startAgent()
   expect((await run(document)).facts).toMatchObject({ memoryMiB: 192, restarts: 0 })
   expect(await pidOf()).toBe(after)
+}, 60_000)
+
+test('a guest without an agent is given no password', async () => {
+  const document = asked(5, 'SetAdminPassword', {
+    sealedPassword: seal('s3cret', key, { node: 'n1', uid: machine.uid, ...passwordUse(uidOf(5)) }),
+  })
+  await settle(document)
+  expect(said(document)).toMatchObject({ result: 'Failed', reason: 'NoGuestAgent' })
 }, 60_000)
 
 test('firmware hears no power button: a soft reboot of it is a hard one when its time is over', async () => {

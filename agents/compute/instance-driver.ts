@@ -104,6 +104,11 @@ export interface FoundInstance {
   nics?: ObservedNic[]
 }
 
+export interface GuestPassword {
+  userName: string
+  password: string
+}
+
 /** `shutdown` asks the guest and returns at once; `off` cuts the power. */
 export type PowerAction = 'on' | 'resume' | 'wake' | 'pause' | 'save' | 'shutdown' | 'off'
 
@@ -166,7 +171,12 @@ export interface InstanceDriver {
    * `reset`: the machine's reset button; `crashDump`: a non-maskable interrupt, on which a guest dumps its memory. Neither repeated nor undone.
    * @throws TransientError `MachineUnresponsive`, `HypervisorUnreachable`: nobody knows whether it was carried out
    */
-  act(uid: string, deed: Deed, signal: AbortSignal): Promise<void>
+  act(uid: string, deed: Exclude<Deed, 'setAdminPassword'>, signal: AbortSignal): Promise<void>
+  /**
+   * Has the guest's agent set it. Neither it nor what the guest says stands in an error.
+   * @throws TransientError `NoGuestAgent`, `GuestRefused`: it was not set; the same two as `act`, and `GuestAgentTimeout`: nobody knows
+   */
+  setPassword(uid: string, password: GuestPassword, signal: AbortSignal): Promise<void>
   /** Resolves when nothing of it is left, even if it hangs. An absent machine is success. */
   remove(uid: string, signal: AbortSignal): Promise<void>
   /** The console's bytes, in both directions; takes it over from whoever had it open. */

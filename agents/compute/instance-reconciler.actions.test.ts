@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is done to a machine once: in order, once, and once still when the agent is killed at any point in between.
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import type { InstanceDocument, MachineAction, ObservedAction } from '../../lib/contract/documents.ts'
+import {
+  passwordUse,
+  type InstanceDocument,
+  type MachineAction,
+  type ObservedAction,
+} from '../../lib/contract/documents.ts'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
+import { createSealingKey, seal, sealingKeyOf, unseal, type SealedFor } from '../../lib/pki/sealed.ts'
 import type { Observation } from '../runtime/reconciler.ts'
 import { FakeInstanceDriver } from './drivers/fake/fake-instance-driver.ts'
-import type { PowerAction } from './instance-driver.ts'
+import type { GuestPassword, PowerAction } from './instance-driver.ts'
 import { InstanceReconciler } from './instance-reconciler.ts'
 import type { Deed } from './action-record.ts'
 import { NEW_RECORD, type PowerRecord } from './power-record.ts'
@@ -36,13 +42,32 @@ class RecordingDriver extends FakeInstanceDriver {
     if ((await this.find(uid))?.power !== before) this.done.push(action)
     await atPoint()
   }
-  override async act(uid: string, deed: Deed): Promise<void> {
+  override async setPassword(uid: string, password: GuestPassword): Promise<void> {
+    await atPoint()
+    await super.setPassword(uid, password)
+    this.done.push('setPassword')
+    await atPoint()
+  }
+  override async act(uid: string, deed: Exclude<Deed, 'setAdminPassword'>): Promise<void> {
     await atPoint()
     await super.act(uid, deed)
     this.done.push(deed)
     await atPoint()
   }
 }
+
+const SEALING = createSealingKey()
+const sealing = {
+  open: async (sealed: string, purpose: Omit<SealedFor, 'node'>) => {
+    try {
+      return unseal(sealed, SEALING, { ...purpose, node: 'n1' })
+    } catch {
+      throw new TransientError('SealedForAnotherKey', 'no')
+    }
+  },
+}
+const sealed = (password: string, uid = FIRST, key = SEALING) =>
+  seal(password, sealingKeyOf(key), { node: 'n1', uid: UID, ...passwordUse(uid) })
 
 /** The agent ends here when its time has come, and does nothing more. */
 async function atPoint(): Promise<void> {
@@ -57,6 +82,7 @@ function startAgent(): void {
     configDriveFiles: () => [],
     isHostStopping: async () => false,
     readCapacity: async () => undefined,
+    sealing,
     nowMs: () => Date.now() + aheadMs,
     powerStore: {
       read: async (uid) => JSON.parse(disk.get(uid) ?? JSON.stringify(NEW_RECORD)) as PowerRecord,
@@ -179,24 +205,29 @@ describe('killed at every point', () => {
     }
   })
 
-  test.each(['Reset', 'CrashDump'])('%s is done once, or said to be of unknown outcome', async (type) => {
-    const results = new Set<string>()
-    for (let at = 1; ; at++) {
-      life = at
-      driver.done.length = 0
-      const uid = `${String(at).padStart(8, '0')}-0000-4000-8000-000000000000`
-      const asked = machine(action(type, { uid }))
-      await settle(asked)
-      const wasKilled = life === Infinity
-      life = Infinity
-      const { result = 'none' } = said(asked) ?? {}
-      results.add(`${result} after ${driver.done.length}`)
-      if (wasKilled) continue
-      expect(at).toBeGreaterThan(5)
-      break
-    }
-    expect([...results].toSorted()).toEqual(['Succeeded after 1', 'Unknown after 0', 'Unknown after 1'])
-  })
+  test.each(['Reset', 'CrashDump', 'SetAdminPassword'])(
+    '%s is done once, or said to be of unknown outcome',
+    async (type) => {
+      const results = new Set<string>()
+      for (let at = 1; ; at++) {
+        life = at
+        driver.done.length = 0
+        const uid = `${String(at).padStart(8, '0')}-0000-4000-8000-000000000000`
+        const asked = machine(
+          action(type, { uid, ...(type === 'SetAdminPassword' ? { sealedPassword: sealed('x', uid) } : {}) }),
+        )
+        await settle(asked)
+        const wasKilled = life === Infinity
+        life = Infinity
+        const { result = 'none' } = said(asked) ?? {}
+        results.add(`${result} after ${driver.done.length}`)
+        if (wasKilled) continue
+        expect(at).toBeGreaterThan(5)
+        break
+      }
+      expect([...results].toSorted()).toEqual(['Succeeded after 1', 'Unknown after 0', 'Unknown after 1'])
+    },
+  )
 })
 
 test('what was done is not done again, by whatever the document says later', async () => {
@@ -334,6 +365,57 @@ describe('a machine that does not come to be started', () => {
     await expect(run(document)).rejects.toThrow('another')
     expect(said(document)).toMatchObject({ result: 'Failed', reason: 'StaleEpoch' })
     expect(driver.done).toEqual([])
+  })
+})
+
+describe('a password', () => {
+  const asked = (more: Partial<MachineAction> = {}) =>
+    machine(action('SetAdminPassword', { userName: 'ada', sealedPassword: sealed('s3cret pass'), ...more }))
+  test('is opened, given to the guest’s agent, and stands in no record', async () => {
+    const document = asked()
+    await settle(document)
+    expect(driver.passwords).toEqual([{ userName: 'ada', password: 's3cret pass' }])
+    expect(said(document)).toMatchObject({ result: 'Succeeded', steps: [{ name: 'PasswordSet' }] })
+    expect(JSON.stringify([...disk, said(document), document])).not.toContain('s3cret')
+  })
+  test.each([
+    [{}, 'root'],
+    [{ os_type: 'windows' }, 'Administrator'],
+    [{ os_admin_user: 'debian' }, 'debian'],
+    [{ os_admin_user: 'root:x\nada' }, 'root'],
+  ])('is whose the image says: %j', async (properties, userName) => {
+    const named = machine(action('SetAdminPassword', { sealedPassword: sealed('x') }))
+    named.spec.image.properties = properties
+    await settle(named)
+    expect(driver.passwords).toEqual([{ userName, password: 'x' }])
+  })
+  test('that is sealed for another key, or for another action, is none', async () => {
+    for (const [uid, sealedPassword] of [
+      [FIRST, sealed('x', FIRST, createSealingKey())],
+      [SECOND, sealed('x', FIRST)],
+    ] as const) {
+      const document = asked({ uid, sealedPassword })
+      await settle(document)
+      expect(said(document)).toMatchObject({ result: 'Failed', reason: 'SealedForAnotherKey' })
+    }
+    expect(driver.passwords).toEqual([])
+  })
+  test.each([
+    ['NoGuestAgent', 'Failed'],
+    ['GuestRefused', 'Failed'],
+    ['GuestAgentTimeout', 'Unknown'],
+  ])('%s: %s', async (reason, result) => {
+    driver.failNext('setPassword', new TransientError(reason, 'why'))
+    const document = asked()
+    await settle(document)
+    await settle(document)
+    expect(said(document)).toMatchObject({ result, message: 'why' })
+    expect(driver.passwords).toEqual([])
+  })
+  test('without one is said to lack it', async () => {
+    const document = machine(action('SetAdminPassword'))
+    await settle(document)
+    expect(said(document)).toMatchObject({ result: 'Failed', reason: 'PasswordMissing' })
   })
 })
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { InstanceDocument, ObservedFacts, Orphan, Tombstone } from '../../lib/contract/documents.ts'
 import { isTerminal, TransientError } from '../../lib/errors.ts'
+import type { SealingKey } from '../node/sealing-key.ts'
 import type { DocumentRef, KindReconciler, NodeState, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
 import { ActionReports } from './action-reports.ts'
 import { checkCapacity, type ReadCapacity } from './capacity.ts'
@@ -25,6 +26,8 @@ export interface InstanceReconcilerOptions {
   configDriveFiles: ConfigDriveFiles
   readCapacity: ReadCapacity
   isHostStopping: HostStopping
+  /** Opens what is sealed for the node; absent: machines are given no passwords. */
+  sealing?: Pick<SealingKey, 'open'>
   /** Files below `paths` when absent. */
   powerStore?: PowerStore
   /** A steady clock: setting the host's clock must not shorten a guest's time to shut down. */
@@ -53,8 +56,8 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
   constructor(options: InstanceReconcilerOptions) {
     this.#options = options
     this.#store = new ActionReports(options.powerStore ?? filePowerStore(options.paths))
-    const { isHostStopping, nowMs } = options
-    this.#steps = new InstanceSteps({ store: this.#store, isHostStopping, nowMs })
+    const { isHostStopping, nowMs, sealing } = options
+    this.#steps = new InstanceSteps({ store: this.#store, isHostStopping, nowMs, sealing })
   }
 
   dependencies({ spec }: InstanceDocument): readonly DocumentRef[] {

@@ -2,6 +2,8 @@
 // The steps that bring one machine to its wanted state, each of which may fail without the others.
 import type { InstanceDocument } from '../../lib/contract/documents.ts'
 import { isTerminal, TransientError } from '../../lib/errors.ts'
+import { passwordUse, USER_NAME } from '../../lib/contract/documents.ts'
+import type { SealingKey } from '../node/sealing-key.ts'
 import type { RunContext } from '../runtime/reconciler.ts'
 import type { HostStopping } from './host-stopping.ts'
 import { isPoweredOn, type BackendInstance, type InstanceDriver, type InstanceWant } from './instance-driver.ts'
@@ -14,7 +16,7 @@ import type { PowerStore } from './power-store.ts'
 import { checkConnections } from './want.ts'
 
 /** After these errors the call goes on in the hypervisor, and may still succeed. */
-const UNDER_WAY = new Set(['MachineUnresponsive', 'HypervisorUnreachable'])
+const UNDER_WAY = new Set(['MachineUnresponsive', 'HypervisorUnreachable', 'GuestAgentTimeout'])
 /** wake, start and pause; or save and what follows; the limit rules out endless loops */
 const MAX_POWER_STEPS = 3
 
@@ -36,6 +38,8 @@ export interface Step {
 export interface InstanceStepsOptions {
   store: PowerStore
   isHostStopping: HostStopping
+  /** Opens what is sealed for the node. */
+  sealing?: Pick<SealingKey, 'open'> | undefined
   /** A steady clock: setting the host's clock must not shorten a guest's time to shut down. */
   nowMs?: (() => number | Promise<number>) | undefined
 }
@@ -150,7 +154,8 @@ export class InstanceSteps {
   async #doOnce({ document, context, driver }: Run, deed: Deed, record: PowerRecord): Promise<PowerRecord> {
     const { signal, log } = context
     try {
-      await driver.act(document.uid, deed, signal)
+      if (deed === 'setAdminPassword') await this.#setPassword({ document, context, driver })
+      else await driver.act(document.uid, deed, signal)
       log.info({ deed }, 'done to the machine')
       return afterDeed(record, undefined, await this.#now())
     } catch (error) {
@@ -160,6 +165,17 @@ export class InstanceSteps {
       const isKnown = !isUnderWay(error) && (error instanceof TransientError || isTerminal(error))
       return afterDeed(record, { isKnown, reason, message }, await this.#now())
     }
+  }
+
+  async #setPassword({ document: { uid, spec }, context, driver }: Omit<Run, 'want'>): Promise<void> {
+    const { action } = spec
+    if (action?.sealedPassword === undefined)
+      throw new TransientError('PasswordMissing', 'the node was told of no password: make a new InstanceAction')
+    const { sealing } = this.#options
+    if (!sealing) throw new TransientError('SealedForAnotherKey', 'this agent has no key to open a password with')
+    const password = await sealing.open(action.sealedPassword, { uid, ...passwordUse(action.uid) })
+    const userName = action.userName ?? adminOf(spec.image.properties)
+    await driver.setPassword(uid, { userName, password }, context.signal)
   }
 
   /**
@@ -187,6 +203,12 @@ export class InstanceSteps {
   async #now(): Promise<number> {
     return (this.#options.nowMs ?? Date.now)()
   }
+}
+
+/** As Nova's libvirt driver: https://docs.openstack.org/glance/latest/admin/useful-image-properties.html */
+function adminOf({ os_admin_user: named, os_type: type }: InstanceDocument['spec']['image']['properties']): string {
+  if (named !== undefined && USER_NAME.test(named)) return named
+  return type === 'windows' ? 'Administrator' : 'root'
 }
 
 async function getInstance(driver: InstanceDriver, uid: string, signal: AbortSignal): Promise<BackendInstance> {

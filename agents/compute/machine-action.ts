@@ -111,6 +111,7 @@ export function afterDeed(
 const DEEDS: Readonly<Record<string, { deed: Deed; step: string }>> = {
   Reset: { deed: 'reset', step: 'Reset' },
   CrashDump: { deed: 'crashDump', step: 'InterruptSent' },
+  SetAdminPassword: { deed: 'setAdminPassword', step: 'PasswordSet' },
 }
 
 function toRecord({ uid, type, softTimeoutSeconds }: MachineAction, nowMs: number): ActionRecord {

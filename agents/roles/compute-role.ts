@@ -51,6 +51,7 @@ export function createComputeRole(context: RoleContext): AgentRole {
     configDriveFiles: (instance, ports) =>
       [...configDriveFiles({ instance, ports })].map(([path, content]) => ({ path, content })),
     isHostStopping: systemdStopping(context.log),
+    sealing: context.sealing,
     nowMs: steadyClock(context.runDir, context.bootId),
     readCapacity: async (uids) => {
       if (driver?.name !== 'libvirt') return undefined

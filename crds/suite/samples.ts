@@ -965,5 +965,11 @@ export const SAMPLES: Record<string, Sample[]> = {
         steps: [{ name: 'ShutdownAsked', time: '2026-01-01T00:00:00.123Z' }],
       },
     },
+    {
+      spec: {
+        ...{ instanceRef: { name: 'web-1' }, type: 'SetAdminPassword' },
+        setAdminPassword: { userName: 'ada', passwordSecretRef: { name: 'new-password', key: 'password' } },
+      },
+    },
   ],
 }

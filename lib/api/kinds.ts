@@ -22,6 +22,8 @@ export const USER_DATA_LABEL = 'nephele.dev/user-data'
 export const VPN_KEY_LABEL = 'nephele.dev/vpn-key'
 /** `true` on a Secret of type kubernetes.io/tls: LoadBalancers may show its certificate. */
 export const TLS_LABEL = 'nephele.dev/tls'
+/** `true` on a Secret: it holds a password that an InstanceAction sets in a guest. */
+export const ADMIN_PASSWORD_LABEL = 'nephele.dev/admin-password'
 /** The name of the one Cloud. */
 export const CLOUD_NAME = 'default'
 

@@ -96,7 +96,7 @@ const desired = {
       ports: [{ uid: UID, name: 'p', networkName: 'n' }],
       volumes: [{ uid: UID, name: 'v', connection: nbd, sizeGiB: 1 }],
       ...{ configDrive: false, publicKeys: [], metadata: {} },
-      action: { uid: UID, type: 'SoftReboot', softTimeoutSeconds: 120 },
+      action: { uid: UID, type: 'SoftReboot', softTimeoutSeconds: 120, userName: 'root', sealedPassword: sealedText },
     },
   },
   tombstone: { ...header, kind: 'instance', tombstone: true },

@@ -1,12 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is done to a machine once, and what its node says of it (docs/decisions/0064).
 import { z } from 'zod'
+import { SealedText } from '../pki/sealed.ts'
 import { firstOf, reason, text } from './bounds.ts'
 import { uid } from './fields.ts'
 
 /** Those that this version knows. A node that does not know a type says so (`UnsupportedAction`), and goes on with its machine. */
-export const MACHINE_ACTIONS = ['SoftReboot', 'HardReboot', 'Reset', 'CrashDump'] as const
+export const MACHINE_ACTIONS = ['SoftReboot', 'HardReboot', 'Reset', 'CrashDump', 'SetAdminPassword'] as const
 export type MachineActionType = (typeof MACHINE_ACTIONS)[number]
+
+/** Of a user in a guest: nothing that chpasswd or a shell reads as more than a name. */
+export const USER_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/
+/** Printable characters and spaces, without a line break, which chpasswd would take for the next user. */
+const PASSWORD = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u
+const MOST_PASSWORD_BYTES = 128
+
+/** Whether a guest can be given it. */
+export function isPassword(text: string): boolean {
+  return PASSWORD.test(text) && Buffer.byteLength(text) <= MOST_PASSWORD_BYTES
+}
+
+/** What the password of an action is sealed for, in the document of its machine. */
+export function passwordUse(actionUid: string): { kind: 'instance'; use: string } {
+  return { kind: 'instance', use: `actions/${actionUid}/password` }
+}
 
 /** In the document of its machine, until its end is known: a node that has done what has this UID does not do it again. */
 export const MachineAction = z.looseObject({
@@ -16,6 +33,9 @@ export const MachineAction = z.looseObject({
   type: z.string().max(64),
   /** Of a SoftReboot: how long the guest has to shut down before it is cut off. */
   softTimeoutSeconds: z.int().min(1).max(3600).optional(),
+  /** Of a SetAdminPassword: whose password, and the password, which is sealed for the node (`passwordUse`). */
+  userName: z.string().regex(USER_NAME).optional(),
+  sealedPassword: SealedText.optional(),
 })
 export type MachineAction = z.infer<typeof MachineAction>
 

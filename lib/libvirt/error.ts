@@ -39,12 +39,15 @@ export const ErrorCode = {
   noDomain: 42,
   operationInvalid: 55,
   operationTimeout: 68,
+  argumentUnsupported: 74,
   operationAborted: 78,
   noDomainMetadata: 80,
   operationUnsupported: 84,
   agentUnresponsive: 86,
   xmlInvalidSchema: 92,
+  agentUnsynced: 97,
   deviceMissing: 99,
+  agentCommandTimeout: 112,
 } as const
 
 /** What libvirt answered instead of a result; `code` and `domain` are its own numbers (virErrorNumber, virErrorDomain). */

@@ -81,6 +81,13 @@ export const procedures = {
   reboot: call('DomainReboot', 27, withFlags, voidType),
   reset: call('DomainReset', 245, withFlags, voidType),
   injectNmi: call('DomainInjectNMI', 210, withFlags, voidType),
+  /** By the guest's agent. */
+  setUserPassword: call(
+    'DomainSetUserPassword',
+    357,
+    struct({ domain: domainRef, user: nullableText, password: nullableText, flags: uint }),
+    voidType,
+  ),
   suspend: call('DomainSuspend', 34, onDomain, voidType),
   resume: call('DomainResume', 28, onDomain, voidType),
   /** Out of S3 or S4. */

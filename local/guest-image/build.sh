@@ -36,15 +36,19 @@ add_modules order net/core/failover drivers/net/net_failover drivers/net/virtio_
   fs/isofs/isofs drivers/input/evdev drivers/acpi/button
 # Loaded by who needs them: while read -r m; do insmod /mod/$m.ko; done < /mod/vlan
 add_modules vlan net/llc/llc net/802/stp net/802/garp net/802/mrp net/8021q/8021q
-for file in /usr/sbin/dropbear $(ldd /usr/sbin/dropbear | grep -o '/[^ ]*'); do
+# Loaded when the guest is up: no boot waits for its agent.
+add_modules agent drivers/char/virtio_console
+for file in /usr/sbin/{dropbear,qemu-ga} $(ldd /usr/sbin/{dropbear,qemu-ga} | grep -o '\s/[^ ]*' | grep -v ':$' | sort -u); do
   mkdir -p "$rd$(dirname "$file")"
   cp -L "$file" "$rd$file"
 done
 echo 'root:x:0:0:root:/root:/bin/sh' > $rd/etc/passwd
+echo 'root:*:20000:0:99999:7:::' > $rd/etc/shadow
 echo /bin/sh > $rd/etc/shells
 install -m 755 /srv/init.sh $rd/init
 install -m 755 /srv/dhcp.sh $rd/etc/dhcp.sh
 install -m 755 /srv/dhcp6.sh $rd/etc/dhcp6.sh
+install -D -m 755 /srv/chpasswd.sh $rd/usr/sbin/chpasswd
 install -D -m 755 /srv/power-button.sh $rd/etc/acpi/PWRF/00000080
 (cd $rd && find . | sort | busybox cpio -o -H newc 2>/dev/null | gzip -9n) > /tmp/initrd.gz
 cp $kernel/boot/vmlinuz-* /tmp/vmlinuz

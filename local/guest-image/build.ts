@@ -28,7 +28,9 @@ exec chroot "$rootfs" env -i PATH=/usr/sbin:/usr/bin HOME=/root bash /srv/build.
 /** The test guest's disk image, built once (about 2 s) with the tools of the nodes' root file system and kept in the cache. */
 export async function ensureGuestImage(rootfs: string, signal?: AbortSignal): Promise<GuestImage> {
   const sources = await Promise.all(
-    ['build.sh', 'init.sh', 'dhcp.sh', 'dhcp6.sh', 'power-button.sh'].map((f) => readFile(join(sourceDir, f))),
+    ['build.sh', 'init.sh', 'dhcp.sh', 'dhcp6.sh', 'power-button.sh', 'chpasswd.sh'].map((f) =>
+      readFile(join(sourceDir, f)),
+    ),
   )
   const dir = join(cacheDir(), 'images', definitionHash([rootfs.split('/').pop() ?? '', ...sources]))
   const manifest = join(dir, 'sha256.json')

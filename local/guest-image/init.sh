@@ -79,4 +79,11 @@ if [ "$(head -c 2 /tmp/user_data)" = '#!' ]; then
   /tmp/user_data
 fi
 echo "MARK login $(up)"
+
+while read -r module; do insmod "/mod/$module.ko" 2>/dev/null; done < /mod/agent
+port=$(grep -lx org.qemu.guest_agent.0 /sys/class/virtio-ports/*/name 2>/dev/null)
+if [ -n "$port" ]; then
+  port=${port%/name}
+  qemu-ga --daemonize --method=virtio-serial --path="/dev/${port##*/}" --statedir=/run --logfile=/var/log/qemu-ga.log
+fi
 while :; do setsid cttyhack sh; done

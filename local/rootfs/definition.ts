@@ -5,7 +5,10 @@
 export const SUITE = 'trixie'
 
 /** What local/guest-image/build.sh runs; Debian's base has the rest. */
-export const GUEST_IMAGE_PACKAGES = ['busybox-static', 'dropbear-bin', 'mtools', 'syslinux', 'syslinux-common'] as const
+export const GUEST_IMAGE_PACKAGES = [
+  ...['busybox-static', 'dropbear-bin', 'qemu-guest-agent'],
+  ...['mtools', 'syslinux', 'syslinux-common'],
+] as const
 
 /** Without recommends: what a daemon needs at run time and does not depend on (DPDK's plug-ins) is named. */
 export const PACKAGES = [

@@ -31,6 +31,7 @@ import { noticesOf } from '../controllers/instance/notifications.ts'
 import { instanceKeyOf } from '../controllers/instance-action/kind.ts'
 import { noticesOfAction } from '../controllers/instance-action/notifications.ts'
 import { tellPackets } from '../controllers/security-group/tell-packets.ts'
+import { AdminPasswords } from '../secrets/admin-passwords.ts'
 import { UserDataStore } from '../controllers/instance/user-data.ts'
 import { SegmentPromises } from '../controllers/network/segment-promises.ts'
 import { VolumePromises } from '../controllers/volume/promises.ts'
@@ -123,6 +124,7 @@ export async function lead(fence: Fence, options: LeadershipOptions): Promise<vo
       regression,
       userData: new UserDataStore(options.namespace),
       vpnKeys: new VPNKeyStore(options.namespace),
+      adminPasswords: new AdminPasswords(options.namespace),
       certificates: new CertificateStore(options.namespace),
       deletions: new Set(),
       writer: () => requireWriter(writer),

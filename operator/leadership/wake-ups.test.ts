@@ -141,6 +141,8 @@ const ELSEWHERE: Record<string, string> = {
   SecretNotVPNKey: 'Secrets are not watched: looked at every minute',
   PreSharedKeyInvalid: 'the same',
   SecretNotTLS: 'the same',
+  SecretNotAdminPassword: 'the same, every 10 s, for a minute',
+  AdminPasswordInvalid: 'the same',
   CertificateInvalid: 'the same',
   CertificateExpired: 'the same',
   CertificateExpiresSoon: 'the condition CertificatesValid: whoever renews it, as above',

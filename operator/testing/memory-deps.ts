@@ -19,6 +19,7 @@ import { WaitingRoom } from '../controllers/common/waiting-room.ts'
 import { UserDataStore } from '../controllers/instance/user-data.ts'
 import { SegmentPromises } from '../controllers/network/segment-promises.ts'
 import { VolumePromises } from '../controllers/volume/promises.ts'
+import { AdminPasswords } from '../secrets/admin-passwords.ts'
 import { CertificateStore } from '../tls/certificate-store.ts'
 import { VPNKeyStore } from '../vpn/key-store.ts'
 import { AddressBook } from '../ipam/address-book.ts'
@@ -90,6 +91,7 @@ export function memoryWorld(backend?: NetworkDriver): MemoryWorld {
     regression: new RegressionGuard({ bus, caches: stores as unknown as Caches, now: () => clock.ms }),
     userData: new UserDataStore('nephele-system'),
     vpnKeys: new VPNKeyStore('nephele-system'),
+    adminPasswords: new AdminPasswords('nephele-system'),
     certificates: new CertificateStore('nephele-system', () => clock.ms),
     deletions: new Set(),
     writer,

@@ -19,9 +19,9 @@ export interface InstanceActionSpec {
     name: string
   }
   /**
-   * Reboot: off and on again, with what waits for a restart; Reset: the reset button: the guest begins anew at once, in the same hardware, and loses what it has not written; CrashDump: a non-maskable interrupt, on which a guest that is set up for it dumps its memory. *immutable*
+   * Reboot: off and on again, with what waits for a restart; Reset: the reset button: the guest begins anew at once, in the same hardware, and loses what it has not written; CrashDump: a non-maskable interrupt, on which a guest that is set up for it dumps its memory; SetAdminPassword: the agent of the guest gives a user another password. *immutable*
    */
-  type: 'Reboot' | 'Reset' | 'CrashDump'
+  type: 'Reboot' | 'Reset' | 'CrashDump' | 'SetAdminPassword'
   /**
    * How it is rebooted; absent: softly. *immutable*
    */
@@ -34,6 +34,28 @@ export interface InstanceActionSpec {
      * How long the guest has to shut down; absent: 120. *immutable*
      */
     softTimeoutSeconds?: number
+  }
+  /**
+   * Of type SetAdminPassword: which password. *immutable*
+   */
+  setAdminPassword?: {
+    /**
+     * Whose; absent: the image's os_admin_user, else Administrator where its os_type is windows, else root. *immutable*
+     */
+    userName?: string
+    /**
+     * The Secret, of the same namespace, with the password: 1 to 128 bytes of printable characters, without a line break. It has the label nephele.dev/admin-password=true, and may go once this is done. *immutable*
+     */
+    passwordSecretRef: {
+      /**
+       * Name of the Secret. *immutable*
+       */
+      name: string
+      /**
+       * Key in the Secret's data. *immutable*
+       */
+      key?: string
+    }
   }
   /**
    * Whether it is given up. It has an effect as long as it is Pending: what has begun is ended. *live*
@@ -89,7 +111,7 @@ export interface InstanceActionStatus {
    */
   steps?: {
     /**
-     * ShutdownAsked: the guest was asked to shut down; ForcedOff: it had not in time, or was not to be asked; PoweredOff; Started; Reset; InterruptSent: the guest got its interrupt.
+     * ShutdownAsked: the guest was asked to shut down; ForcedOff: it had not in time, or was not to be asked; PoweredOff; Started; Reset; InterruptSent: the guest got its interrupt; PasswordSet.
      */
     name: string
     /**

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { changed, type RuleCase } from './rule-case.ts'
 
+const PASSWORD = { passwordSecretRef: { name: 'new-password' } }
+
 export const INSTANCE_ACTION: RuleCase[] = [
   changed(
     'InstanceAction',
@@ -11,6 +13,7 @@ export const INSTANCE_ACTION: RuleCase[] = [
       { 'spec.type': 'Reset', 'spec.reboot': undefined },
       { 'spec.reboot': undefined },
       { 'spec.reboot': { type: 'Hard' } },
+      { 'spec.reboot': undefined, 'spec.type': 'SetAdminPassword', 'spec.setAdminPassword': PASSWORD },
     ],
     { good: [{ 'spec.cancel': true }, { 'spec.ttlSecondsAfterFinished': 60 }] },
   ),
@@ -22,6 +25,14 @@ export const INSTANCE_ACTION: RuleCase[] = [
     ...{ kind: 'InstanceAction', path: 'spec', says: 'reboot is of type Reboot' },
     bad: { 'spec.type': 'Reset' },
     good: [{ 'spec.type': 'Reset', 'spec.reboot': undefined }],
+  },
+  {
+    ...{ kind: 'InstanceAction', path: 'spec', says: 'setAdminPassword is of type SetAdminPassword' },
+    bad: [
+      { 'spec.type': 'SetAdminPassword', 'spec.reboot': undefined },
+      { 'spec.type': 'Reset', 'spec.reboot': undefined, 'spec.setAdminPassword': PASSWORD },
+    ],
+    good: [{ 'spec.type': 'SetAdminPassword', 'spec.reboot': undefined, 'spec.setAdminPassword': PASSWORD }],
   },
   {
     ...{ kind: 'InstanceAction', path: 'spec.reboot', says: 'a hard reboot does not wait for the guest' },

@@ -11,6 +11,7 @@ import type { PlacedDeps } from '../../placed/placed-deps.ts'
 import type { UserDataStore } from '../instance/user-data.ts'
 import type { SegmentPromises } from '../network/segment-promises.ts'
 import type { VolumePromises } from '../volume/promises.ts'
+import type { AdminPasswords } from '../../secrets/admin-passwords.ts'
 import type { CertificateStore } from '../../tls/certificate-store.ts'
 import type { VPNKeyStore } from '../../vpn/key-store.ts'
 import type { ClaimedNodes } from './claimed-nodes.ts'
@@ -33,6 +34,7 @@ export interface OperatorDeps extends PlacedDeps {
   readonly regression: RegressionGuard
   readonly userData: UserDataStore
   readonly vpnKeys: VPNKeyStore
+  readonly adminPasswords: AdminPasswords
   readonly certificates: CertificateStore
   /** UIDs of objects whose deletion was accepted but may not be in the caches yet. */
   readonly deletions: Set<string>

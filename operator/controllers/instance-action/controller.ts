@@ -38,6 +38,7 @@ export function instanceActionController(
               for (const key of ofInstance(keyOfObject(machine))) enqueue(key)
         }),
     ],
+    forget: (_key, { metadata }) => deps.adminPasswords.forget(metadata.uid),
     reconcile: (action, run) => reconcileInstanceAction(action, deps, run),
     errorState: 'Failed',
     readiness: (action, result) => {

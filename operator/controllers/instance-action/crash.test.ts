@@ -2,8 +2,10 @@
 // The operator ends at each of its writes, to the apiserver and to the bus, before it is made and after it took effect; or it lives on without
 // the answer. What is to be done to the machine is done once all the same, and its end is known. All controllers run, in memory.
 import { describe, expect, test } from '@jest/globals'
+import { ADMIN_PASSWORD_LABEL } from '../../../lib/api/kinds.ts'
 import type { InstanceAction } from '../../../lib/api/types.ts'
 import { TransientError } from '../../../lib/errors.ts'
+import { createSealingKey, sealingKeyOf } from '../../../lib/pki/sealed.ts'
 import { ActingNode } from '../../testing/acting-node.ts'
 import { ns, QuietCloud } from '../../testing/quiet-cloud.ts'
 
@@ -26,6 +28,11 @@ const ACTIONS: [string, Spec, string[]][] = [
   ['a hard reboot', { type: 'Reboot', reboot: { type: 'Hard' } }, ['off', 'on']],
   ['a reset', { type: 'Reset' }, ['reset']],
   ['an interrupt', { type: 'CrashDump' }, ['crashDump']],
+  [
+    'a password',
+    { type: 'SetAdminPassword', setAdminPassword: { passwordSecretRef: { name: 'pw' } } },
+    ['setAdminPassword'],
+  ],
 ]
 const FAULTS: Fault[] = (['before', 'after'] as const).flatMap((when) =>
   (['dies, the bus is kept', 'dies, the bus is wiped', 'lives'] as const).map((then) => ({ when, then })),
@@ -33,8 +40,17 @@ const FAULTS: Fault[] = (['before', 'after'] as const).flatMap((when) =>
 /** Running; the document that says it; the end; the document that says it no more: fewer writes are no action. */
 const LEAST_WRITES = 4
 
+const SECRET = {
+  metadata: { name: 'pw', labels: { [ADMIN_PASSWORD_LABEL]: 'true' } },
+  data: { password: Buffer.from('s3cret').toString('base64') },
+}
+const SEALING_KEY = sealingKeyOf(createSealingKey())
+const letRead = ({ operator }: QuietCloud) => Object.assign(operator.world.run.client, { find: async () => SECRET })
+
 async function scene(): Promise<Scene> {
   const cloud = await QuietCloud.furnished()
+  for (const name of ['c1', 'c2']) cloud.operator.report(name, { sealingKey: SEALING_KEY })
+  letRead(cloud)
   const node = new ActingNode()
   cloud.operator.answer = node.answer
   cloud.vm('vm')
@@ -66,6 +82,7 @@ async function restWithFault(cloud: QuietCloud, at: number, { when, then }: Faul
   })
   operator.atWrite = () => undefined
   if (isDead) cloud.changeLeader(then.endsWith('kept') ? 'kept' : 'wiped')
+  letRead(cloud)
   await cloud.operator.rest()
   return hasHappened
 }

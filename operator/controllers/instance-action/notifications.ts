@@ -11,6 +11,7 @@ const EVENTS: Readonly<Record<InstanceAction['spec']['type'], string>> = {
   Reboot: 'instance.reboot',
   Reset: 'instance.reset',
   CrashDump: 'instance.trigger_crash_dump',
+  SetAdminPassword: 'instance.set_admin_password',
 }
 
 /**

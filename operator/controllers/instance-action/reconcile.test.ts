@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an InstanceAction promises: it is given to its machine's node once, one at a time, and has one end, which says what is known.
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import type { Instance, InstanceAction } from '../../../lib/api/types.ts'
-import type { ObservedAction } from '../../../lib/contract/documents.ts'
+import { ADMIN_PASSWORD_LABEL } from '../../../lib/api/kinds.ts'
+import type { ComputeNode, Instance, InstanceAction, Secret } from '../../../lib/api/types.ts'
+import { passwordUse, type MachineAction, type ObservedAction } from '../../../lib/contract/documents.ts'
+import { ApiError } from '../../../lib/kube/errors.ts'
+import { createSealingKey, sealingKeyOf, unseal } from '../../../lib/pki/sealed.ts'
+import { instanceDocument } from '../../../agents/compute/testing.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
-import { findGivenAction } from './given.ts'
+import { findGivenAction, recallGiven } from './given.ts'
 import { reconcileInstanceAction } from './reconcile.ts'
 
 type Spec = InstanceAction['spec']
@@ -66,13 +70,13 @@ beforeEach(() => {
 
 test('it is written as Running before the machine’s document says it, and has an end that stays', async () => {
   const made = action()
-  expect(findGivenAction(machine, world.deps.caches)).toBeUndefined()
+  expect(findGivenAction(machine, world.deps)).toBeUndefined()
   expect(await reconcile(made)).toEqual({ kind: 'saved' })
   expect(made.status).toEqual({
     ...{ state: 'Running', startTime: '2026-01-01T00:00:00.000Z', node: 'n1', epoch: 3 },
     instanceUID: machine.metadata.uid,
   })
-  expect(findGivenAction(machine, world.deps.caches)).toEqual({ uid: made.metadata.uid, type: 'SoftReboot' })
+  expect(findGivenAction(machine, world.deps)).toEqual({ uid: made.metadata.uid, type: 'SoftReboot' })
   expect(await reconcile(made)).toMatchObject({ reason: 'ActionRunning', message: 'waiting for node n1 to begin' })
   const steps = [{ name: 'ShutdownAsked', time: START }]
   says(made, { steps })
@@ -80,7 +84,7 @@ test('it is written as Running before the machine’s document says it, and has 
   says(made, { steps, result: 'Succeeded' })
   expect(await reconcile(made, 5)).toEqual({ kind: 'done', retryAfterMs: 604_800_000 })
   expect(made.status).toMatchObject({ state: 'Succeeded', completionTime: '2026-01-01T00:00:05Z', steps })
-  expect(findGivenAction(machine, world.deps.caches)).toBeUndefined()
+  expect(findGivenAction(machine, world.deps)).toBeUndefined()
   expect(world.events).toEqual(['Succeeded'])
   world.drop('instances', machine)
   await reconcile(made, 6)
@@ -94,7 +98,7 @@ test.each<[Partial<Spec>, object]>([
   [{ type: 'CrashDump' }, { type: 'CrashDump' }],
 ])('%j', async (spec, document) => {
   const made = await given('x', spec)
-  expect(findGivenAction(machine, world.deps.caches)).toEqual({ uid: made.metadata.uid, ...document })
+  expect(findGivenAction(machine, world.deps)).toEqual({ uid: made.metadata.uid, ...document })
 })
 
 describe('one at a time', () => {
@@ -128,10 +132,10 @@ describe('one at a time', () => {
   test('of two that were given all the same the document has the first, until its end', async () => {
     const early = action('z', {}, { ...(await given('a')).status, startTime: '2025-12-31T23:59:59.000Z' })
     world.put('instanceActions', early)
-    expect(findGivenAction(machine, world.deps.caches)?.uid).toBe(early.metadata.uid)
+    expect(findGivenAction(machine, world.deps)?.uid).toBe(early.metadata.uid)
     early.status = { ...early.status, state: 'Succeeded' }
     world.put('instanceActions', early)
-    expect(findGivenAction(machine, world.deps.caches)?.uid).toBe('uid-a')
+    expect(findGivenAction(machine, world.deps)?.uid).toBe('uid-a')
   })
 })
 
@@ -237,4 +241,112 @@ test('it goes when its time is over', async () => {
   expect(read(made)).toBeDefined()
   await reconcileInstanceAction(made, world.deps, run(60))
   expect(read(made)).toBeUndefined()
+})
+
+describe('a password', () => {
+  const privateKey = createSealingKey()
+  const spec: Partial<Spec> = {
+    ...{ type: 'SetAdminPassword' },
+    setAdminPassword: { userName: 'ada', passwordSecretRef: { name: 'pw' } },
+  }
+  const of = (text: string) => Buffer.from(text).toString('base64')
+  let secret: Secret | Error | undefined
+  beforeEach(() => {
+    world.put(
+      'computeNodes',
+      stored<ComputeNode>('n1', {}, { namespace: '', status: { sealingKey: sealingKeyOf(privateKey) } }),
+    )
+    secret = {
+      metadata: { name: 'pw', labels: { [ADMIN_PASSWORD_LABEL]: 'true' } },
+      data: { password: of('s3cret pass') },
+    } as unknown as Secret
+    const find = async () => {
+      if (secret instanceof Error) throw secret
+      return secret
+    }
+    Object.assign(world.run.client, { find })
+  })
+  const opened = (given: MachineAction | undefined, { metadata }: InstanceAction) =>
+    unseal(given?.sealedPassword ?? '', privateKey, {
+      node: 'n1',
+      uid: machine.metadata.uid,
+      ...passwordUse(metadata.uid),
+    })
+
+  test('is read once, sealed for the machine’s node alone, and stands nowhere in clear', async () => {
+    const made = await given('x', spec)
+    secret = undefined
+    const document = findGivenAction(machine, world.deps)
+    expect(document).toMatchObject({ uid: made.metadata.uid, type: 'SetAdminPassword', userName: 'ada' })
+    expect(opened(document, made)).toBe('s3cret pass')
+    await reconcile(made)
+    expect(findGivenAction(machine, world.deps)).toEqual(document)
+    says(made, { steps: [{ name: 'PasswordSet', time: START }], result: 'Succeeded' })
+    await reconcile(made)
+    expect(made.status?.state).toBe('Succeeded')
+    expect(world.deps.adminPasswords.find(made.metadata.uid, 'n1')).toBeUndefined()
+    expect(JSON.stringify([made, document, world.events])).not.toMatch(/s3cret|czNjcmV0/)
+  })
+
+  test.each<[string, () => void, string]>([
+    ['there is no Secret', () => (secret = undefined), 'SecretNotFound'],
+    ['it has no such key', () => Object.assign(secret!, { data: {} }), 'SecretNotFound'],
+    ['its namespace lets nobody read', () => (secret = new ApiError('get', 403, {})), 'SecretNotPermitted'],
+    ['it is not marked', () => Object.assign(secret!, { metadata: { name: 'pw' } }), 'SecretNotAdminPassword'],
+    [
+      'it ends in a line break',
+      () => Object.assign(secret!, { data: { password: of('s3cret\n') } }),
+      'AdminPasswordInvalid',
+    ],
+    ['it is empty', () => Object.assign(secret!, { data: { password: '' } }), 'AdminPasswordInvalid'],
+    [
+      'it is too long',
+      () => Object.assign(secret!, { data: { password: of('s3cret'.repeat(22)) } }),
+      'AdminPasswordInvalid',
+    ],
+    [
+      'the node has no key',
+      () => world.put('computeNodes', stored<ComputeNode>('n1', {}, { namespace: '' })),
+      'SealingKeyMissing',
+    ],
+  ])('%s: that is waited for, but not for long', async (_, happens, reason) => {
+    happens()
+    const made = action('x', spec)
+    const waits = await reconcile(made, 10)
+    expect(waits).toMatchObject({ reason, message: expect.not.stringContaining('s3cret') })
+    expect(await reconcile(made, 60)).toMatchObject({ reason })
+    expect(made.status?.state).toBe('Failed')
+  })
+
+  describe('an operator that has just begun', () => {
+    const begins = (made: InstanceAction) => world.deps.adminPasswords.forget(made.metadata.uid)
+    test('takes what is sealed from the document that the bus has', async () => {
+      const made = await given('x', spec)
+      const before = findGivenAction(machine, world.deps)
+      world.bus.desired.read = async () => ({ ...instanceDocument({ action: before! }), node: 'n1' })
+      begins(made)
+      secret = undefined
+      await recallGiven(machine, world.deps)
+      expect(findGivenAction(machine, world.deps)).toEqual(before)
+      begins(made)
+      expect(await reconcile(made)).toMatchObject({ reason: 'ActionRunning' })
+    })
+    test('reads it again where the bus has lost it, and wakes the machine', async () => {
+      const made = await given('x', spec)
+      begins(made)
+      expect(findGivenAction(machine, world.deps)).toBeUndefined()
+      const woken: string[] = []
+      world.deps.adminPasswords.onChange((key) => woken.push(key))
+      await reconcile(made)
+      expect(woken).toEqual(['ns/vm'])
+      expect(opened(findGivenAction(machine, world.deps), made)).toBe('s3cret pass')
+    })
+    test('that can read it nowhere says for a minute what it lacks, and then that nobody knows', async () => {
+      const made = await given('x', spec)
+      begins(made)
+      secret = undefined
+      expect(await reconcile(made, 10)).toMatchObject({ reason: 'SecretNotFound', retryAfterMs: 10_000 })
+      expect(await reconcile(made, 60)).toMatchObject({ reason: 'OutcomeUnknown' })
+    })
+  })
 })

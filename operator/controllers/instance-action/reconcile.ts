@@ -6,13 +6,14 @@ import type { Run } from '../../../lib/loop/controller.ts'
 import { done, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { isOlder } from '../../kind/is-older.ts'
 import { findAbsence } from '../../placed/absence.ts'
-import type { PlacedDeps } from '../../placed/placed-deps.ts'
+import type { OperatorDeps } from '../common/deps.ts'
 import { expire, finish as markFinished, isFinished, ttlMsOf } from '../common/finished.ts'
+import { recallPassword } from './given.ts'
 import { instanceKeyOf } from './kind.ts'
 import { findUnready } from './unready.ts'
 
 type Status = NonNullable<InstanceAction['status']>
-type Deps = Pick<PlacedDeps, 'bus' | 'caches'>
+type Deps = Pick<OperatorDeps, 'adminPasswords' | 'bus' | 'caches'>
 type ActionRun = Pick<Run, 'client' | 'signal' | 'now' | 'event'>
 type Finished = Extract<NonNullable<Status['state']>, 'Succeeded' | 'Failed' | 'Cancelled'>
 
@@ -28,10 +29,12 @@ export async function reconcileInstanceAction(action: InstanceAction, deps: Deps
   if (isFinished(action)) return expire(action, INSTANCE_ACTION, run, DEFAULT_TTL_SECONDS)
   const status = (action.status ??= {})
   status.state ??= 'Pending'
-  return status.state === 'Running' ? follow(action, deps, run) : begin(action, deps, run)
+  const outcome = await (status.state === 'Running' ? follow(action, deps, run) : begin(action, deps, run))
+  if (isFinished(action)) deps.adminPasswords.forget(action.metadata.uid)
+  return outcome
 }
 
-function begin(action: InstanceAction, deps: Deps, run: ActionRun): Outcome {
+async function begin(action: InstanceAction, deps: Deps, run: ActionRun): Promise<Outcome> {
   if (action.spec.cancel === true)
     return finish(action, 'Cancelled', { reason: 'Cancelled', message: 'given up before it began' }, run)
   const ahead = findAhead(action, deps)
@@ -42,7 +45,10 @@ function begin(action: InstanceAction, deps: Deps, run: ActionRun): Outcome {
   const leftMs = turnOf(action, deps) + PATIENCE_MS - run.now.getTime()
   const waitAWhile = (outcome: Outcome): Outcome => {
     if (outcome.kind !== 'wait') return outcome
-    return leftMs <= 0 ? finish(action, 'Failed', outcome, run) : { ...outcome, retryAfterMs: leftMs }
+    const { retryAfterMs = leftMs } = outcome
+    return leftMs <= 0
+      ? finish(action, 'Failed', outcome, run)
+      : { ...outcome, retryAfterMs: Math.min(leftMs, retryAfterMs) }
   }
   const key = instanceKeyOf(action)
   const machine = deps.caches.instances.findByKey(key)
@@ -58,12 +64,26 @@ function begin(action: InstanceAction, deps: Deps, run: ActionRun): Outcome {
   const { node = '', epoch = 0 } = machine.status ?? {}
   const absent = findAbsence(node, { held: 'the machine', noun: 'InstanceAction' }, deps)
   if (absent) return waitAWhile(absent)
+  const lacks = await findLacking(action, { node, instanceUID: machine.metadata.uid }, deps, run)
+  if (lacks) return waitAWhile(lacks)
   Object.assign((action.status ??= {}), {
     ...{ state: 'Running', startTime: run.now.toISOString() },
     ...{ node, epoch, instanceUID: machine.metadata.uid },
   } satisfies Status)
   // Written before the machine's document says it.
   return saved
+}
+
+/** Why what it needs beside the machine cannot be had. */
+async function findLacking(
+  action: InstanceAction,
+  place: { node: string; instanceUID: string },
+  { adminPasswords, caches }: Deps,
+  run: ActionRun,
+): Promise<Outcome | undefined> {
+  if (action.spec.type !== 'SetAdminPassword') return undefined
+  const sealingKey = caches.computeNodes.find(undefined, place.node)?.status?.sealingKey
+  return adminPasswords.prepare(action, { ...place, sealingKey }, run)
 }
 
 /** One that has begun, or that was made before. */
@@ -85,7 +105,7 @@ function turnOf(action: InstanceAction, { caches }: Deps): number {
   return Math.max(Date.parse(action.metadata.creationTimestamp ?? ''), ...ends.filter((ms) => !Number.isNaN(ms)))
 }
 
-function follow(action: InstanceAction, deps: Deps, run: ActionRun): Outcome {
+async function follow(action: InstanceAction, deps: Deps, run: ActionRun): Promise<Outcome> {
   const status = (action.status ??= {})
   const { node = '', epoch = 0, instanceUID } = status
   const report = deps.bus.observed.find('instance', instanceUID ?? '', node)
@@ -103,12 +123,25 @@ function follow(action: InstanceAction, deps: Deps, run: ActionRun): Outcome {
     )
   const absent = findAbsence(node, { held: 'the machine', noun: 'InstanceAction' }, deps)
   if (absent) return absent
+  if (!said && !(await recallPassword(action, deps))) {
+    const lacks = await findLacking(action, { node, instanceUID: instanceUID ?? '' }, deps, run)
+    if (lacks) return whileLacking(action, lacks, run)
+  }
   const last = said?.steps.at(-1)?.name
   const why = report?.error ? `; of the machine it says: ${report.error.message}` : ''
   const how = said
     ? `node ${node} is at it${last === undefined ? '' : `, after ${last}`}`
     : `waiting for node ${node} to begin`
   return waitFor('ActionRunning', `${how}${why}`.slice(0, MOST_CHARACTERS))
+}
+
+/** The bus has lost it, and the Secret is not what it was: the node may have been told before. */
+function whileLacking(action: InstanceAction, lacks: Outcome, run: ActionRun): Outcome {
+  if (lacks.kind !== 'wait') return lacks
+  const leftMs = Date.parse(action.status?.startTime ?? '') + PATIENCE_MS - run.now.getTime()
+  if (leftMs > 0) return { ...lacks, retryAfterMs: Math.min(leftMs, lacks.retryAfterMs ?? leftMs) }
+  const message = `${lacks.message}; the node may have been told before: whether it was done is not known`
+  return finish(action, 'Failed', { reason: 'OutcomeUnknown', message: message.slice(0, MOST_CHARACTERS) }, run)
 }
 
 function whyGone(

@@ -12,7 +12,7 @@ import { imageDocument } from '../image/document.ts'
 import { instanceDocument, keptDocument, type PlacedNode } from './document.ts'
 import { dropEvacuable, recordEvacuable, whyNotEvacuated } from './evacuation.ts'
 import { findGiven } from './given.ts'
-import { findGivenAction } from '../instance-action/given.ts'
+import { findGivenAction, recallGiven } from '../instance-action/given.ts'
 import { whyUnconnected } from '../port/unconnected.ts'
 import { addressesOf } from './schedule.ts'
 import { dropStages, setStage } from './stages.ts'
@@ -104,6 +104,7 @@ type Published =
 async function publish(instance: Instance, parts: BootParts, deps: InstanceDeps): Promise<Published> {
   const { node = '' } = instance.status ?? {}
   const writer = deps.writer()
+  await recallGiven(instance, deps)
   if ('admitted' in parts) await deps.bus.desired.publish(imageDocument(parts.admitted.image, node, writer))
   const isPlain = 'admitted' in parts && resolveVolumes(instance, undefined, deps).unresolved === undefined
   const given = isPlain ? undefined : await findGiven(instance, deps)
@@ -112,7 +113,7 @@ async function publish(instance: Instance, parts: BootParts, deps: InstanceDeps)
   const unresolved = 'unresolved' in parts ? parts.unresolved : volumes.unresolved
   if (volumes.mustWait && unresolved) return { isWhole: false, volumes, unresolved }
   if ('unresolved' in parts && !given) return { isWhole: false, volumes, unresolved: parts.unresolved }
-  const facts = { ...factsOf(node, deps), action: findGivenAction(instance, deps.caches) }
+  const facts = { ...factsOf(node, deps), action: findGivenAction(instance, deps) }
   const document =
     'admitted' in parts
       ? instanceDocument(instance, { ...parts, volumes: volumes.volumes }, facts, writer)

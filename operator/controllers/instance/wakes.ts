@@ -49,6 +49,7 @@ export function instanceSources(deps: OperatorDeps): Source[] {
   const keysBy = (index: string, value: string) => instances.listBy(index, value).map(keyOfObject)
   return [
     ({ enqueue }) => deps.waitingRoom.onWake((key) => enqueue(key)),
+    ({ enqueue }) => deps.adminPasswords.onChange((key) => enqueue(key)),
     // Reports on what has no resource, also `gone`: a waiting machine may be waiting for just that to go.
     () =>
       bus.observed.onChange(({ kind, uid }) => {

@@ -8,6 +8,7 @@ import {
   isPoweredOn,
   type BackendInstance,
   type FoundInstance,
+  type GuestPassword,
   type HypervisorFacts,
   type InstanceDriver,
   type InstanceListener,
@@ -17,7 +18,8 @@ import {
 } from '../../instance-driver.ts'
 import { toMarkedNic } from '../marked-nic.ts'
 
-type Method = 'find' | 'list' | 'ensure' | 'ensureVolumes' | 'ensureNics' | 'setPower' | 'act' | 'remove'
+type Method =
+  'find' | 'list' | 'ensure' | 'ensureVolumes' | 'ensureNics' | 'setPower' | 'act' | 'setPassword' | 'remove'
 
 export class FakeInstanceDriver implements InstanceDriver {
   readonly name = 'fake'
@@ -47,6 +49,8 @@ export class FakeInstanceDriver implements InstanceDriver {
   }
   /** What was done to machines. */
   readonly deeds: Deed[] = []
+  /** That guests were given. */
+  readonly passwords: GuestPassword[] = []
   /** While true, guests do not release volumes. */
   holdsVolumes = false
   /** While true, guests do not let go of interfaces. */
@@ -147,10 +151,15 @@ export class FakeInstanceDriver implements InstanceDriver {
     else if (action === 'save' && isOn) this.#set({ ...rest, power: 'saved' })
     else if (action === 'shutdown' && power === 'running') this.#set({ ...rest, power: 'off', offReason: 'guest' })
   }
-  async act(uid: string, deed: Deed): Promise<void> {
+  async act(uid: string, deed: Exclude<Deed, 'setAdminPassword'>): Promise<void> {
     this.#fail('act')
     if (this.#get(uid).unresponsive) throw new TransientError('MachineUnresponsive', 'the machine hangs')
     this.deeds.push(deed)
+  }
+  async setPassword(uid: string, password: GuestPassword): Promise<void> {
+    this.#fail('setPassword')
+    if (this.#get(uid).unresponsive) throw new TransientError('MachineUnresponsive', 'the machine hangs')
+    this.passwords.push(password)
   }
   async remove(uid: string): Promise<void> {
     this.#fail('remove')

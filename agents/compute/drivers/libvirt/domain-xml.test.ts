@@ -239,6 +239,15 @@ describe('toDomainXml', () => {
     expect(() => xmlOf({ nics, properties: { [name]: value } })).toThrow(name)
   })
 
+  test.each([
+    [{}, true],
+    [{ hw_qemu_guest_agent: 'yes' }, true],
+    [{ hw_qemu_guest_agent: 'No' }, false],
+    [{ hw_qemu_guest_agent: 'false' }, false],
+  ])('a channel for the guest’s agent, with %j: %s', (properties, is) => {
+    expect(xmlOf({ properties }).includes('org.qemu.guest_agent.0')).toBe(is)
+  })
+
   test('hostile names stay text', () => {
     const hostile = fc.oneof(
       fc.constantFrom(

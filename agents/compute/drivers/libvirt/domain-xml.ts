@@ -123,11 +123,17 @@ function devices(want: InstanceWant, context: DomainContext): XmlTree {
       target: { '@type': 'isa-serial', '@port': '0' },
     },
     console: { '@type': 'pty', target: { '@type': 'serial', '@port': '0' } },
-    channel: { '@type': 'unix', target: { '@type': 'virtio', '@name': 'org.qemu.guest_agent.0' } },
+    ...guestAgent(want.properties),
     video: { model: { '@type': 'none' } },
     rng: { '@model': 'virtio', backend: { '@model': 'random', '#': '/dev/urandom' } },
     memballoon: { '@model': 'virtio', stats: { '@period': '10' } },
   }
+}
+
+/** Nova's property, by which an image can do without. */
+function guestAgent({ hw_qemu_guest_agent: wanted }: InstanceWant['properties']): XmlTree {
+  if (wanted !== undefined && ['no', 'false', '0', 'off'].includes(wanted.toLowerCase())) return {}
+  return { channel: { '@type': 'unix', target: { '@type': 'virtio', '@name': 'org.qemu.guest_agent.0' } } }
 }
 
 function toDisks(want: InstanceWant, paths: ComputePaths): XmlTree[] {

@@ -9,11 +9,11 @@ import { isNoDomain, isOperationInvalid, type DomainRef } from '../../../../lib/
 import { isRedefinition } from '../../../../lib/libvirt/events.ts'
 import type { HostSwitch } from '../../../node/role.ts'
 import { computeDir, vhostUserSocket, type ComputePaths } from '../../paths.ts'
-import type { Deed } from '../../action-record.ts'
 import {
   isPoweredOn,
   type BackendInstance,
   type FoundInstance,
+  type GuestPassword,
   type HypervisorFacts,
   type InstanceDriver,
   type InstanceListener,
@@ -29,6 +29,7 @@ import { uidOfDomainName } from './domain-name.ts'
 import { DomainPower } from './domain-power.ts'
 import { listDiskServers, readDefinition } from './domains.ts'
 import { explained } from './explained.ts'
+import { setGuestPassword } from './guest-password.ts'
 import { HypervisorProbe } from './hypervisor-probe.ts'
 import { listFound } from './listing.ts'
 import { MachineFinder } from './machine-finder.ts'
@@ -64,7 +65,7 @@ export interface LibvirtDriverOptions {
 }
 
 const MAX_REMOVALS = 5
-const DEED_CALLS = { reset: 'reset', crashDump: 'injectNmi' } as const satisfies Record<Deed, string>
+const DEED_CALLS = { reset: 'reset', crashDump: 'injectNmi' } as const
 
 export class LibvirtInstanceDriver implements InstanceDriver {
   readonly name = 'libvirt'
@@ -148,11 +149,17 @@ export class LibvirtInstanceDriver implements InstanceDriver {
     await Promise.all(servers.map((server) => this.#checkServer(server, signal)))
   }
 
-  act(uid: string, deed: Deed, signal: AbortSignal): Promise<void> {
+  act(uid: string, deed: keyof typeof DEED_CALLS, signal: AbortSignal): Promise<void> {
     return explained(deed, signal, async () => {
       const domain = await this.#finder.getRef(uid, signal)
       await this.#connections.orders.call(DEED_CALLS[deed], { domain, flags: 0 }, signal, GUEST_CALL_MS)
     })
+  }
+
+  setPassword(uid: string, password: GuestPassword, signal: AbortSignal): Promise<void> {
+    return explained('setting a password', signal, async () =>
+      setGuestPassword(this.#connections.orders, await this.#finder.getRef(uid, signal), password, signal),
+    )
   }
 
   remove(uid: string, signal: AbortSignal): Promise<void> {
