@@ -21,14 +21,18 @@ export class GuestDoor {
     this.#door = door
   }
 
-  /** @param portSpec of its own Port, such as its security groups */
+  /**
+   * @param portSpec of its own Port, such as its security groups
+   * @param node that it is plugged on; absent: the network node
+   */
   static async open(
     { test, namespace }: DoorPlace,
     network: string | { name: string; namespace: string },
     portSpec: object = {},
+    node?: string,
   ): Promise<GuestDoor> {
     const networkRef = typeof network === 'string' ? { name: network } : network
-    return new GuestDoor(test, await openDoor(test.cloud, namespace, networkRef, portSpec))
+    return new GuestDoor(test, await openDoor(test.cloud, namespace, networkRef, portSpec, node))
   }
 
   get address(): string {

@@ -145,9 +145,17 @@ export class Project {
     await this.create(KEY_PAIR, draft.keyPair(this.at('door'), await ensureKey(this.test.cloud)))
   }
 
-  /** Another host on network `net`, closed by `destroy`. @param portSpec of its Port, such as its security groups */
-  async openDoor(portSpec: object = {}, network: Parameters<typeof GuestDoor.open>[1] = 'net'): Promise<GuestDoor> {
-    const door = await GuestDoor.open(this, network, portSpec)
+  /**
+   * Another host on network `net`, closed by `destroy`.
+   * @param portSpec of its Port, such as its security groups
+   * @param node that it is plugged on; absent: the network node
+   */
+  async openDoor(
+    portSpec: object = {},
+    network: Parameters<typeof GuestDoor.open>[1] = 'net',
+    node?: string,
+  ): Promise<GuestDoor> {
+    const door = await GuestDoor.open(this, network, portSpec, node)
     this.#doors.push(door)
     return door
   }

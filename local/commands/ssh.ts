@@ -69,10 +69,10 @@ export async function openDoor(
   namespace: string,
   networkRef: { name: string; namespace?: string },
   portSpec: object = {},
+  node = networkNode(cloud),
 ): Promise<Door> {
   const number = randomInt(0xffffff).toString(36)
   const name = `door-${process.pid}-${number}`
-  const node = networkNode(cloud)
   const manifest = {
     apiVersion: 'nephele.dev/v1alpha1',
     kind: 'Port',
