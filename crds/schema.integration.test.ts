@@ -82,6 +82,20 @@ async function stored(
   return { object: answer.body, path, remove: () => api.send('DELETE', path) }
 }
 
+test.each([
+  ['Port', '10.0.0.5,fd00::5'],
+  ['Instance', '10.0.0.5,fd00::5'],
+  ['Router', '203.0.113.10,2001:db8::10'],
+])('kubectl get prints the addresses of both families of a %s', async (kind, addresses) => {
+  const sample = objectOf(kind)
+  const { object, path, remove } = await stored(kind, sample)
+  accepts(await api.send('PUT', `${path}/status`, { ...object, status: sample.status }))
+  const name = (sample.metadata as JsonObject).name as string
+  const printed = await plane.kubectl(['get', '-n', 'tests', crdOf(kind).spec.names.plural, name])
+  expect(printed.split(/\s+/)).toContain(addresses)
+  await remove()
+})
+
 describe.each(KINDS)('%s', (kind) => {
   const fields = fieldsOf(crdOf(kind))
   const samples = (SAMPLES[kind] ?? []).map((_, i) => objectOf(kind, i))
@@ -103,6 +117,23 @@ describe.each(KINDS)('%s', (kind) => {
       expect(answer.body.status).toEqual(sample.status)
       await remove()
     }
+  }, 30_000)
+
+  test('a second server-side apply of what is there already changes nothing', async () => {
+    const input = samples.map((sample) => stringify({ ...sample, status: undefined })).join('---\n')
+    const applied = async () => {
+      const say = [
+        '-n',
+        'tests',
+        '-o',
+        'jsonpath={range .items[*]}{.metadata.resourceVersion} {end}{.metadata.resourceVersion}',
+      ]
+      return plane.kubectl(['apply', '--server-side', '-f', '-', ...say], { input })
+    }
+    const first = await applied()
+    expect(first).toMatch(/^\d+/)
+    expect(await applied()).toBe(first)
+    await plane.kubectl(['delete', '-n', 'tests', '-f', '-'], { input })
   }, 30_000)
 
   test('every bound of spec and status refuses', async () => {
@@ -204,7 +235,7 @@ describe('kubectl', () => {
     const { object, path, remove } = await stored('Instance', objectOf('Instance'))
     await api.send('PUT', `${path}/status`, { ...object, status: SAMPLES.Instance![0]!.status! })
     const table = await plane.kubectl(['-n', 'tests', 'get', 'nephele'])
-    expect(table).toMatch(/^instance\.nephele\.dev\/sample-0\s+ACTIVE\s+\d+\s+n1\s+10\.0\.0\.5\s+small\s+\d+s/m)
+    expect(table).toMatch(/^instance\.nephele\.dev\/sample-0\s+ACTIVE\s+\d+\s+n1\s+10\.0\.0\.5,fd00::5\s+small\s+\d+s/m)
     const select = (field: string) =>
       plane.kubectl(['-n', 'tests', 'get', 'ninst', '-o', 'name', '--field-selector', field])
     expect(await select('status.node=n1')).toContain('sample-0')

@@ -41,6 +41,9 @@ describe.each(CRDS.map((crd) => [crd.spec.names.kind, crd] as const))('%s', (kin
       return unit === undefined ? [] : [{ name, unit }]
     })
     expect(measures.filter(({ name, unit }) => !name.endsWith(`-${unit}`))).toEqual([])
+    // The apiserver prints what a path finds first, and nothing else.
+    const ofLists = version.additionalPrinterColumns.filter(({ jsonPath }) => jsonPath.includes('[*]'))
+    expect(ofLists.filter(({ name }) => !name.startsWith('First-'))).toEqual([])
   })
 
   test('every field has a description; those of spec say when a change has its effect', () => {
@@ -86,6 +89,20 @@ describe.each(CRDS.map((crd) => [crd.spec.names.kind, crd] as const))('%s', (kin
       return schema.additionalProperties !== undefined && schema.maxProperties === undefined
     })
     expect(open.map(nameOf)).toEqual([])
+  })
+
+  test('what tells the items of a list apart is written by whoever applies it', () => {
+    const lists = fields.filter(({ schema }) => schema['x-kubernetes-list-map-keys'] !== undefined)
+    const unwritten = lists.flatMap(({ path, schema }) =>
+      (schema['x-kubernetes-list-map-keys'] ?? [])
+        .filter(
+          (key) =>
+            schema.items?.required?.includes(key) !== true || schema.items.properties?.[key]?.default !== undefined,
+        )
+        .map((key) => `${path}[].${key}`),
+    )
+    // With a default a second server-side apply finds an item of no key that it knows, and takes it away or adds it again.
+    expect(unwritten).toEqual([])
   })
 
   test('status is a subresource and atomic, as are its conditions', () => {

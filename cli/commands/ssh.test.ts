@@ -18,7 +18,12 @@ const forwards = (externalPort: number, internalPort?: number) =>
     { portForwardings: [{ protocol: 'tcp', externalPort, port: 'p', portUID: 'pu' }] },
     {
       portForwardings: [
-        { externalPort, ...(internalPort === undefined ? {} : { internalPort }), instanceRef: { name: 'web' } },
+        {
+          protocol: 'tcp',
+          externalPort,
+          ...(internalPort === undefined ? {} : { internalPort }),
+          instanceRef: { name: 'web' },
+        },
       ],
     },
   )

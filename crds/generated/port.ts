@@ -131,7 +131,7 @@ export interface PortSpec {
     /**
      * IPv4 for DHCP, IPv6 for DHCPv6. *live*
      */
-    ipFamily?: 'IPv4' | 'IPv6'
+    ipFamily: 'IPv4' | 'IPv6'
   }[]
   /**
    * Limits and marks of its traffic; absent: those of the Network, if it has any. *live*
@@ -200,6 +200,10 @@ export interface PortStatus {
    * The MAC address in use.
    */
   macAddress?: string
+  /**
+   * The addresses in use in one line, with commas between: the column of kubectl get. Programs read fixedIPs.
+   */
+  addressList?: string
   /**
    * The addresses in use.
    *

@@ -237,6 +237,10 @@ export interface RouterStatus {
       prefixLength: number
     }[]
     /**
+     * Its addresses in one line, with commas between: the column of kubectl get. Programs read fixedIPs.
+     */
+    addressList?: string
+    /**
      * Whether it translates for machines without a FloatingIP.
      */
     snat?: boolean

@@ -205,7 +205,11 @@ export const SAMPLES: Record<string, Sample[]> = {
         ...{ ...COMMON, ...QOS_STATUS },
         state: 'ACTIVE',
         macAddress: MAC,
-        fixedIPs: [{ subnet: 'sub', ipAddress: '10.0.0.5', prefixLength: 24 }],
+        addressList: '10.0.0.5,fd00::5',
+        fixedIPs: [
+          { subnet: 'sub', ipAddress: '10.0.0.5', prefixLength: 24 },
+          { subnet: 'sub6', ipAddress: 'fd00::5', prefixLength: 64 },
+        ],
         dnsName: 'web.example.com',
         networkUID: 'u1',
         node: 'n1',
@@ -447,7 +451,13 @@ export const SAMPLES: Record<string, Sample[]> = {
           ephemeralGiB: 0,
           swapMiB: 0,
         },
-        addresses: [{ network: 'net', ipAddress: '10.0.0.5', macAddress: MAC, port: 'vm-0' }],
+        addressList: '10.0.0.5,fd00::5',
+        addresses: ['10.0.0.5', 'fd00::5'].map((ipAddress) => ({
+          network: 'net',
+          ipAddress,
+          macAddress: MAC,
+          port: 'vm-0',
+        })),
         scheduling: {
           node: 'n1',
           total: 3,
@@ -492,7 +502,11 @@ export const SAMPLES: Record<string, Sample[]> = {
         ports: [{ name: 'eth', uid: 'uid', fixedIPs: [{ subnetUID: 'uid', ipAddress: '10.0.1.9' }] }],
         externalGateway: {
           ...{ network: 'admin/public', networkUID: 'uid', snat: true },
-          fixedIPs: [{ subnet: 'public', subnetUID: 'uid', ipAddress: '203.0.113.10', prefixLength: 24 }],
+          addressList: '203.0.113.10,2001:db8::10',
+          fixedIPs: [
+            { subnet: 'public', subnetUID: 'uid', ipAddress: '203.0.113.10', prefixLength: 24 },
+            { subnet: 'public6', subnetUID: 'uid6', ipAddress: '2001:db8::10', prefixLength: 64 },
+          ],
         },
         nextHops: [{ ipAddress: '10.0.0.9', state: 'UP', since: '2026-01-01T00:00:00Z' }],
         gateways: ['n1', 'n2'],

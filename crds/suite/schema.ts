@@ -30,6 +30,7 @@ export interface Schema {
   'x-kubernetes-validations'?: Rule[]
   'x-kubernetes-list-type'?: string
   'x-kubernetes-map-type'?: string
+  'x-kubernetes-list-map-keys'?: string[]
 }
 
 export interface Crd {

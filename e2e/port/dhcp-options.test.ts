@@ -8,13 +8,15 @@ import * as draft from '../harness/objects.ts'
 import { Project } from '../harness/project.ts'
 import { waitForCondition, waitForReady, waitUntilTrue } from '../harness/wait.ts'
 
+/** Of DHCP, as all of them but one. */
+const v4 = (name: string, value: string) => ({ name, ipFamily: 'IPv4', value })
 const OPTIONS = [
-  { name: 'ntp-server', value: '10.64.0.2,10.64.0.3' },
-  { name: 'domain-search', value: 'a.io,b.in' },
-  { name: 'tftp-server', value: '10.64.0.2' },
-  { name: 'bootfile-name', value: 'http://boot.example/menu.ipxe?a=b,c' },
-  { name: 'bootfile-name-alt', value: '\\boot\\undionly.kpxe' },
-  { name: 'server-ip-address', value: '10.64.0.9' },
+  v4('ntp-server', '10.64.0.2,10.64.0.3'),
+  v4('domain-search', 'a.io,b.in'),
+  v4('tftp-server', '10.64.0.2'),
+  v4('bootfile-name', 'http://boot.example/menu.ipxe?a=b,c'),
+  v4('bootfile-name-alt', '\\boot\\undionly.kpxe'),
+  v4('server-ip-address', '10.64.0.9'),
 ]
 
 let project: Project
@@ -58,10 +60,7 @@ test('the guest hears them beside what its Subnet says, and one that boots by iP
 
 test('others while it runs, and none', async () => {
   const patch = (extraDHCPOptions: object[] | null) => project.patch(PORT, 'own', { spec: { extraDHCPOptions } })
-  await patch([
-    { name: 'wpad', value: 'http://10.64.0.7/wpad.dat' },
-    { name: 'dns-server', value: '10.64.0.7' },
-  ])
+  await patch([v4('wpad', 'http://10.64.0.7/wpad.dat'), v4('dns-server', '10.64.0.7')])
   const heard = await waitUntilTrue('the guest hears of it', async () => {
     const now = await hear()
     return now['wpad'] === undefined ? undefined : now
@@ -74,8 +73,8 @@ test('others while it runs, and none', async () => {
 
 test('what would be another option is refused, and what nobody would tell is said', async () => {
   const set = (extraDHCPOptions: object[]) => project.patch(PORT, 'own', { spec: { extraDHCPOptions } })
-  await expect(set([{ name: 'router', value: '10.64.0.66' }])).rejects.toThrow(/Unsupported value: "router"/)
-  await expect(set([{ name: 'wpad', value: 'x", router = 10.64.0.66, wpad = "' }])).rejects.toThrow(/quotation marks/)
+  await expect(set([v4('router', '10.64.0.66')])).rejects.toThrow(/Unsupported value: "router"/)
+  await expect(set([v4('wpad', 'x", router = 10.64.0.66, wpad = "')])).rejects.toThrow(/quotation marks/)
   await set([{ name: 'dns-server', value: 'fd00::2', ipFamily: 'IPv6' }])
   const at = project.at('own')
   const message = await waitForCondition(project.test.client, PORT, at, { type: 'Reconciling', reason: 'NoDHCP' })

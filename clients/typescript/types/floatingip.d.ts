@@ -77,7 +77,7 @@ export interface FloatingIPSpec {
     /**
      * The protocol of the ports. *live*
      */
-    protocol?: 'tcp' | 'udp' | 'sctp'
+    protocol: 'tcp' | 'udp' | 'sctp'
     /**
      * The port of the address; with externalEndPort the first one. *live*
      */

@@ -473,6 +473,10 @@ export interface InstanceStatus {
     macvtap: number
   }[]
   /**
+   * Addresses of its Ports in one line, with commas between: the column of kubectl get. Programs read addresses.
+   */
+  addressList?: string
+  /**
    * Addresses of its Ports.
    *
    * @maxItems 32

@@ -11,7 +11,7 @@ export const FLOATING_IP: RuleCase[] = [
     bad: [
       { 'spec.instanceRef': { name: 'x' } },
       { 'spec.portRef': { name: 'x' } },
-      { 'spec.portForwardings': [{ externalPort: 80, internalPort: 80, portRef: { name: 'x' } }] },
+      { 'spec.portForwardings': [{ protocol: 'tcp', externalPort: 80, internalPort: 80, portRef: { name: 'x' } }] },
     ],
   },
   {

@@ -86,8 +86,10 @@ export const PORT_DHCP: RuleCase[] = [
     kind: 'Port',
     path: 'spec.extraDHCPOptions[].value',
     says: 'write printable ASCII characters',
-    bad: ['a"b', 'a\nb', 'é', 'a\tb'].map((value) => ({ 'spec.extraDHCPOptions[0]': { name: 'wpad', value } })),
-    good: [{ 'spec.extraDHCPOptions[0]': { name: 'wpad', value: 'http://x/a b\\c' } }],
+    bad: ['a"b', 'a\nb', 'é', 'a\tb'].map((value) => ({
+      'spec.extraDHCPOptions[0]': { name: 'wpad', ipFamily: 'IPv4', value },
+    })),
+    good: [{ 'spec.extraDHCPOptions[0]': { name: 'wpad', ipFamily: 'IPv4', value: 'http://x/a b\\c' } }],
   },
   {
     kind: 'Port',
@@ -96,6 +98,7 @@ export const PORT_DHCP: RuleCase[] = [
     bad: {
       'spec.extraDHCPOptions': ['wpad', 'path-prefix', 'bootfile-name', 'tftp-server'].map((name) => ({
         name,
+        ipFamily: 'IPv4',
         value: 'x'.repeat(name === 'wpad' ? 36 : 255),
       })),
     },
@@ -103,6 +106,7 @@ export const PORT_DHCP: RuleCase[] = [
       {
         'spec.extraDHCPOptions': ['wpad', 'path-prefix', 'bootfile-name', 'tftp-server'].map((name) => ({
           name,
+          ipFamily: 'IPv4',
           value: 'x'.repeat(name === 'wpad' ? 35 : 255),
         })),
       },

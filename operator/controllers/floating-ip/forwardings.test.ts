@@ -12,7 +12,7 @@ const PUBLIC = { networkRef: { name: 'public', namespace: 'admin' } }
 type Forwardings = NonNullable<FloatingIP['spec']['portForwardings']>
 const floating = (spec: Partial<FloatingIP['spec']>, name = 'web') => stored<FloatingIP>(name, { ...PUBLIC, ...spec })
 const to = (name: string, externalPort: number, more: Partial<Forwardings[number]> = {}): Forwardings[number] => ({
-  ...{ externalPort, portRef: { name }, ...more },
+  ...{ protocol: 'tcp', externalPort, portRef: { name }, ...more },
 })
 async function step(floatingIP: FloatingIP): Promise<Outcome> {
   const outcome = await reconcileFloatingIP(floatingIP, w.deps, w.run)
@@ -69,7 +69,7 @@ test('to a machine it is its first interface that leads to the network', async (
       networks: [{ portRef: { name: 'two' } }],
     }),
   )
-  const web = floating({ portForwardings: [{ externalPort: 22, instanceRef: { name: 'vm' } }] })
+  const web = floating({ portForwardings: [{ protocol: 'tcp', externalPort: 22, instanceRef: { name: 'vm' } }] })
   expect(await step(web)).toEqual({ kind: 'done' })
   expect(made()?.forwardings).toMatchObject([{ fixedAddress: '10.0.0.12' }])
 })

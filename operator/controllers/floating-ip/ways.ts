@@ -21,7 +21,7 @@ export function listWays(floatingIP: FloatingIP): Way[] {
   const { spec, status } = floatingIP
   const forwardings = spec.portForwardings ?? []
   if (forwardings.length === 0) return [{ ...spec, field: 'spec', present: status }]
-  return forwardings.map(({ protocol = 'tcp', ...rest }, i) => {
+  return forwardings.map(({ protocol, ...rest }, i) => {
     const forwarding = { protocol, ...rest }
     const present = status?.portForwardings?.find((one) => isOf(one, forwarding))
     return { ...rest, field: `spec.portForwardings[${i}]`, forwarding, present }

@@ -14,7 +14,7 @@ import { dropEvacuable, recordEvacuable, whyNotEvacuated } from './evacuation.ts
 import { findGiven } from './given.ts'
 import { findGivenAction, recallGiven } from '../instance-action/given.ts'
 import { whyUnconnected } from '../port/unconnected.ts'
-import { addressesOf } from './schedule.ts'
+import { recordAddresses } from './schedule.ts'
 import { dropStages, setStage } from './stages.ts'
 import { observeInstance } from './status.ts'
 import { resolveVolumes, type ResolvedVolumes } from './volumes.ts'
@@ -52,7 +52,7 @@ export async function boot(
   if (published.volumes.unresolved) setStage(instance, 'VolumesAttached', published.volumes.unresolved, run.now)
   if (!published.isWhole) return published.unresolved
 
-  if ('ports' in parts) status.addresses = addressesOf(parts.ports)
+  if ('ports' in parts) recordAddresses(status, parts.ports)
   const observed = deps.bus.observed.find('instance', instance.metadata.uid, node)
   if (isRefusedForRoom(instance, observed, deps)) {
     deps.scheduler.recordBuild(node, { failed: true })

@@ -13,6 +13,7 @@ import { releaseFrom } from '../../placed/release.ts'
 import { portRelease } from './port-release.ts'
 import { findPhysicalNetwork } from '../network/physical-network.ts'
 import { listSubportsOn } from '../port/subport.ts'
+import { toAddressList } from '../common/address-list.ts'
 import { onCellsWished, recordNuma } from '../common/numa-topology.ts'
 import { policyFor } from '../scheduler-profile/policy-for.ts'
 import { mostOnNode } from '../server-group/kind.ts'
@@ -95,7 +96,7 @@ export async function schedule(
   recordNuma(instance, choice.numa)
   delete status.restarts
   recordInterfaces(instance, ports)
-  status.addresses = addressesOf(ports)
+  recordAddresses(status, ports)
   status.state = 'BUILD'
   delete status.pendingReleases
   dropStages(instance, 'ImageCached')
@@ -207,6 +208,14 @@ export function toStatus(explanation: Explanation): NonNullable<NonNullable<Inst
     evaluated,
     filters: filters.map(({ name, refused, example }) => ({ name, refused, ...(example === '' ? {} : { example }) })),
   }
+}
+
+/** What its status says of its Ports' addresses. */
+export function recordAddresses(status: NonNullable<Instance['status']>, ports: readonly Port[]): void {
+  status.addresses = addressesOf(ports)
+  const addressList = toAddressList(status.addresses)
+  if (addressList === undefined) delete status.addressList
+  else status.addressList = addressList
 }
 
 export function addressesOf(ports: readonly Port[]): NonNullable<NonNullable<Instance['status']>['addresses']> {

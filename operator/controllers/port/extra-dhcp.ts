@@ -37,7 +37,7 @@ export function whyNotTold(port: Port, addresses: Addresses): Outcome | undefine
 
 function optionsOf({ spec }: Port, family: (typeof FAMILIES)[number]) {
   return (spec.extraDHCPOptions ?? [])
-    .filter(({ ipFamily = 'IPv4' }) => ipFamily === family)
+    .filter(({ ipFamily }) => ipFamily === family)
     .map(({ name, value }) => ({ name, value }))
 }
 

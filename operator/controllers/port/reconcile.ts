@@ -6,6 +6,7 @@ import { allMissing, found, missing, type Found } from '../../kind/found.ts'
 import { resolveOnly } from '../../kind/resolve.ts'
 import { network as networkOfPort } from './kind.ts'
 import { releaseFrom } from '../../placed/release.ts'
+import { toAddressList } from '../common/address-list.ts'
 import { controllerOf } from '../common/sdn-controller.ts'
 import { assertControllerDoes } from './on-controller.ts'
 import { isRealised } from '../common/realised-network.ts'
@@ -145,6 +146,7 @@ async function resolveIdentity(port: Port, deps: PortDeps, run: PortRun): Promis
     ipAddress: address,
     prefixLength,
   }))
+  status.addressList = toAddressList(status.fixedIPs)
   recordSecurity(port, security, groups)
   const speakers = isNew ? eventOfSpeakers(port, network.object, deps) : undefined
   if (speakers) run.event(speakers)

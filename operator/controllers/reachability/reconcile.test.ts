@@ -304,7 +304,7 @@ describe('from and to the outside', () => {
 
   test('a forwarded port is asked for at the port outside', async () => {
     openOutside()
-    const forwarding = { externalPort: 2222, internalPort: 22, portRef: { name: 'db' } }
+    const forwarding = { protocol: 'tcp' as const, externalPort: 2222, internalPort: 22, portRef: { name: 'db' } }
     const status = { protocol: 'tcp' as const, externalPort: 2222, portUID: 'uid-db', fixedIPAddress: '10.0.2.13' }
     lead({ portForwardings: [status] }, { portForwardings: [forwarding] })
     await ask({ ...fromOutside, ...toDb, port: 22 })

@@ -10,6 +10,7 @@ import type { LogicalGateway } from '../../network/logical-kinds.ts'
 import { familyOf } from '../../network/ovn/addresses.ts'
 import { gatewayMac } from '../../network/own-macs.ts'
 import { hasPort } from '../../placed/router-ports.ts'
+import { toAddressList } from '../common/address-list.ts'
 import { refuseOnExternal } from '../common/sdn-controller.ts'
 import { isRealised, type RealisedNetwork } from '../common/realised-network.ts'
 import type { ResolvedAddress } from '../port/claim-address.ts'
@@ -190,15 +191,18 @@ export function logicalGateway(
 
 /** As its status says it. */
 export function gatewayStatus({ network, addresses, snat }: Gateway): NonNullable<Router['status']>['externalGateway'] {
+  const fixedIPs = addresses.map(({ subnet, address, prefixLength }) => ({
+    subnet: subnet.metadata.name,
+    subnetUID: subnet.metadata.uid,
+    ipAddress: address,
+    prefixLength,
+  }))
+  const addressList = toAddressList(fixedIPs)
   return {
     network: keyOfObject(network),
     networkUID: network.metadata.uid,
-    fixedIPs: addresses.map(({ subnet, address, prefixLength }) => ({
-      subnet: subnet.metadata.name,
-      subnetUID: subnet.metadata.uid,
-      ipAddress: address,
-      prefixLength,
-    })),
+    fixedIPs,
+    ...(addressList === undefined ? {} : { addressList }),
     snat,
   }
 }

@@ -108,7 +108,7 @@ const OPTION_ROW: WaitRow = {
     c.make('networks', 'other')
     c.subnet('other-v4', { ...onOther, cidr: '10.1.0.0/24', dhcp: { enabled: false } })
     await c.operator.rest()
-    c.port('eth', { ...onOther, extraDHCPOptions: [{ name: 'ntp-server', value: '10.1.0.2' }] })
+    c.port('eth', { ...onOther, extraDHCPOptions: [{ name: 'ntp-server', ipFamily: 'IPv4', value: '10.1.0.2' }] })
   },
   ends: (c) => c.set('subnets', 'other-v4', { dhcp: { enabled: true } }),
 }
