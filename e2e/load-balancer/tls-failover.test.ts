@@ -5,12 +5,13 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { FLOATING_IP, LOAD_BALANCER, ROUTER, SECRET, SECURITY_GROUP, TLS_LABEL } from '../../lib/api/kinds.ts'
 import type { FloatingIP, LoadBalancer } from '../../lib/api/types.ts'
 import { createTestCertificate, type TestCertificate } from '../../lib/pki/testing/certificate.ts'
+import { untilBalancer } from '../harness/balancer.ts'
 import type { GuestDoor } from '../harness/guest-door.ts'
 import { askOverTls } from '../harness/https-client.ts'
 import * as draft from '../harness/objects.ts'
 import { Project } from '../harness/project.ts'
 import { FROM_EVERYWHERE, PUBLIC } from '../harness/public.ts'
-import { waitForObject, waitForReady, waitUntilTrue } from '../harness/wait.ts'
+import { waitForReady, waitUntilTrue } from '../harness/wait.ts'
 
 const GATEWAYS = ['compute-1', 'compute-2']
 const VIP = '10.87.0.100'
@@ -29,17 +30,9 @@ const lost = new Set<string>()
 const base64 = (text: string) => Buffer.from(text).toString('base64')
 const issue = () => createTestCertificate({ names: [SHOP], issuer: root })
 const dataOf = ({ certificate, key }: TestCertificate) => ({ 'tls.crt': base64(certificate), 'tls.key': base64(key) })
-const untilBalancer = (what: string, isSo: (one: LoadBalancer) => boolean) =>
-  waitForObject<LoadBalancer>(
-    project.test.client,
-    LOAD_BALANCER,
-    project.at('web'),
-    (found) => found !== undefined && isSo(found),
-    { what, timeoutMs: 90_000 },
-  )
 const servingOf = ({ status }: LoadBalancer) => (status?.proxies ?? []).filter(({ serving }) => serving)
 const serving = async () => {
-  const found = await untilBalancer('one proxy to serve', (one) => servingOf(one).length === 1)
+  const found = await untilBalancer(project, 'one proxy to serve', (one) => servingOf(one).length === 1)
   return (found && servingOf(found)[0]?.node) ?? ''
 }
 const both = ({ status }: LoadBalancer) => String((status?.proxies ?? []).map(({ node }) => node).sort())
@@ -111,7 +104,7 @@ async function lose(node: string): Promise<void> {
 }
 
 test('the node that serves loses its power: the other one answers, under the same certificate', async () => {
-  await untilBalancer('proxies on both nodes', (one) => both(one) === String(GATEWAYS))
+  await untilBalancer(project, 'proxies on both nodes', (one) => both(one) === String(GATEWAYS))
   const before = await shown()
   const node = await serving()
   const { gap, requests } = await longestGap(() => lose(node))
@@ -133,7 +126,11 @@ test('a certificate that is renewed meanwhile is shown by the first one, too, on
   const [back = ''] = lost
   await project.test.cloud.startNode(back)
   lost.delete(back)
-  await untilBalancer('both to be heard', ({ status }) => both({ status } as LoadBalancer) === String(GATEWAYS))
+  await untilBalancer(
+    project,
+    'both to be heard',
+    ({ status }) => both({ status } as LoadBalancer) === String(GATEWAYS),
+  )
   await waitForReady(project.test.client, LOAD_BALANCER, project.at('web'), 90_000)
   const other = GATEWAYS.find((node) => node !== back) ?? ''
   const { gap, requests } = await longestGap(() => lose(other))

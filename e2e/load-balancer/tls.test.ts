@@ -16,12 +16,13 @@ import {
 import type { FloatingIP, Instance, LoadBalancer } from '../../lib/api/types.ts'
 import { findCondition } from '../../lib/conditions.ts'
 import { createTestCertificate, type TestCertificate } from '../../lib/pki/testing/certificate.ts'
+import { untilBalancer } from '../harness/balancer.ts'
 import type { GuestDoor } from '../harness/guest-door.ts'
 import { askOverTls } from '../harness/https-client.ts'
 import * as draft from '../harness/objects.ts'
 import { Project } from '../harness/project.ts'
 import { FROM_EVERYWHERE, PUBLIC } from '../harness/public.ts'
-import { waitForObject, waitForReady, waitUntilTrue } from '../harness/wait.ts'
+import { waitForReady, waitUntilTrue } from '../harness/wait.ts'
 
 const [SHOP, OTHER] = ['shop.example.com', 'blog.other.example.com']
 let project: Project
@@ -67,14 +68,6 @@ const replaceSecret = async (name: string, by: Pick<TestCertificate, 'certificat
   // Who edits the balancer has its Secrets looked at at once.
   await project.patch(LOAD_BALANCER, 'web', { spec: { description: `${Date.now()}` } })
 }
-const untilSaid = (what: string, isSo: (one: LoadBalancer) => boolean) =>
-  waitForObject<LoadBalancer>(
-    project.test.client,
-    LOAD_BALANCER,
-    project.at('web'),
-    (found) => found !== undefined && isSo(found),
-    { what, timeoutMs: 90_000 },
-  )
 const reasonOf = ({ status }: LoadBalancer, type: string) => findCondition(status?.conditions, type)?.reason
 const ask = async (hostname: string, path = '/cgi-bin/who', forMs = 0) =>
   askOverTls(project.test, { address, hostname, path, trusted: root.certificate }, forMs)
@@ -87,7 +80,7 @@ test('a namespace that lets no Secret be read is told what to do; then clients a
   const listeners = [{ name: 'web', protocol: 'https', port: 443, members, tls }]
   const spec = { vip: { subnetRef: { name: 'net' } }, listeners }
   await project.create(LOAD_BALANCER, draft.loadBalancer(project.at('web'), spec))
-  await untilSaid('SecretNotPermitted', (found) => reasonOf(found, 'Ready') === 'SecretNotPermitted')
+  await untilBalancer(project, 'SecretNotPermitted', (found) => reasonOf(found, 'Ready') === 'SecretNotPermitted')
   await project.allowUserData()
   await waitForReady(project.test.client, LOAD_BALANCER, project.at('web'), 120_000)
   const out = { ...PUBLIC, loadBalancerRef: { name: 'web' } }
@@ -163,18 +156,22 @@ test.each<[string, string, () => Promise<Pick<TestCertificate, 'certificate' | '
   async (_, reason, make) => {
     const [before] = await ask(SHOP)
     await replaceSecret('shop', await make())
-    const found = await untilSaid(reason, (balancer) => reasonOf(balancer, 'CertificatesValid') === reason)
+    const found = await untilBalancer(project, reason, (balancer) => reasonOf(balancer, 'CertificatesValid') === reason)
     expect(findCondition(found?.status?.conditions, 'CertificatesValid')?.message).toContain('before stays in use')
     expect((await ask(SHOP))[0]).toEqual(before)
     await replaceSecret('shop', shop)
-    await untilSaid('it to be well again', (balancer) => reasonOf(balancer, 'Ready') === 'Ready')
+    await untilBalancer(project, 'it to be well again', (balancer) => reasonOf(balancer, 'Ready') === 'Ready')
   },
   120_000,
 )
 
 test('one that ends soon is said before', async () => {
   await replaceSecret('shop', await createTestCertificate({ names: [SHOP], issuer: root, until: 5, from: -85 }))
-  await untilSaid('that it expires soon', (found) => reasonOf(found, 'CertificatesValid') === 'CertificateExpiresSoon')
+  await untilBalancer(
+    project,
+    'that it expires soon',
+    (found) => reasonOf(found, 'CertificatesValid') === 'CertificateExpiresSoon',
+  )
   const { items } = await project.test.client.listPage<{ reason?: string } & LoadBalancer>(EVENT, {
     namespace: project.namespace,
   })
