@@ -16,7 +16,7 @@ export const SEEN_IN: readonly (readonly [prefix: RegExp, folders: readonly stri
   [/^agents\/image\//, ['e2e/image/', 'e2e/faults/']],
   [/^agents\/(runtime|node)\//, ['e2e/faults/', 'e2e/compute-node/']],
   [/^(charts|crds)\//, ['charts/', 'crds/', 'e2e/security/', 'e2e/cloud/']],
-  [/^examples\//, ['e2e/first-machine/']],
+  [/^examples\//, ['e2e/examples/', 'e2e/first-machine/']],
   [/^clients\//, ['e2e/client/']],
 ]
 
