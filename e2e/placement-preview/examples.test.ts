@@ -4,12 +4,12 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { parseAllDocuments } from 'yaml'
-import { CUSTOM_KINDS, INSTANCE, PLACEMENT_PREVIEW, SCHEDULER_PROFILE } from '../../lib/api/kinds.ts'
-import type { PlacementPreview } from '../../lib/api/types.ts'
+import { COMPUTE_NODE, CUSTOM_KINDS, INSTANCE, PLACEMENT_PREVIEW, SCHEDULER_PROFILE } from '../../lib/api/kinds.ts'
+import type { ComputeNode, PlacementPreview } from '../../lib/api/types.ts'
 import { findCondition } from '../../lib/conditions.ts'
 import type { KubeObject } from '../../lib/kube/object.ts'
 import { Project } from '../harness/project.ts'
-import { waitForCondition, waitForGone, waitForReady } from '../harness/wait.ts'
+import { waitForCondition, waitForGone, waitForObject, waitForReady } from '../harness/wait.ts'
 
 const FOLDER = join(import.meta.dirname, '..', '..', 'examples', 'scheduling')
 const PROFILE = { name: 'scheduling-new-halls' }
@@ -22,6 +22,13 @@ beforeAll(async () => {
   for (const file of files.sort()) {
     const documents = parseAllDocuments(readFileSync(join(FOLDER, file), 'utf8'))
     for (const document of documents) await create(document.toJS() as KubeObject)
+    // An aggregate counts once its nodes show it.
+    if (file.startsWith('10-')) {
+      const isIn = (node?: ComputeNode) => node?.status?.aggregates?.includes('scheduling-old-hall') ?? false
+      await waitForObject<ComputeNode>(project.test.client, COMPUTE_NODE, { name: 'compute-1' }, isIn, {
+        what: 'in the aggregate',
+      })
+    }
   }
 }, 60_000)
 afterAll(async () => {
@@ -103,7 +110,7 @@ test('a rule that is broken says where, places nobody, and is mended', async () 
   const waitsWith = (reason: string) =>
     waitForCondition(client, INSTANCE, project.at('later'), { type: 'Scheduled', status: 'False', reason })
   await waitsWith('ProfileStalled')
-  await change("node.hall != 'old'")
+  await change("aggregate.metadata['hall'][0] != 'old'")
   expect(await waitsWith('NoValidHost')).toContain('cannot be judged by its expression: ')
   await change("node.name != 'compute-2' && node.freeMemoryMiB >= 0")
   const { status } = await project.waitActive('later')
