@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FLOATING_IP, INSTANCE, NAMESPACE } from '../../lib/api/kinds.ts'
+import type { Instance } from '../../lib/api/types.ts'
 import { programPath } from '../../local/build/programs.ts'
 import { REPOSITORY } from '../../local/cloud/layout.ts'
 import { renderExample } from '../../local/commands/example.ts'
@@ -10,6 +11,8 @@ import { waitUntil } from '../../local/host/wait.ts'
 import { readCommands } from '../../scripts/examples/commands.ts'
 import type { Saying } from '../../scripts/examples/sayings.ts'
 import { openTestCloud, type TestCloud } from '../harness/cloud.ts'
+import { consoleText } from '../harness/console.ts'
+import { lastBoot, parseMarks } from '../harness/marks.ts'
 import { waitForGone, waitForReady } from '../harness/wait.ts'
 import { Shell, type Answer } from './shell.ts'
 
@@ -20,7 +23,11 @@ export async function applyFirstMachine(): Promise<TestCloud> {
   const test = openTestCloud()
   const folder = await renderExample({ cloud: test.cloud, sha256: test.guestImage.sha256 }, FIRST)
   await test.cloud.kubectl(['apply', '-f', folder])
-  for (const name of ['first', 'second']) await waitForReady(test.client, INSTANCE, { namespace: FIRST, name }, 180_000)
+  for (const name of ['first', 'second']) {
+    const machine = await waitForReady<Instance>(test.client, INSTANCE, { namespace: FIRST, name }, 180_000)
+    const hasLogin = () => lastBoot(parseMarks(consoleText(test.cloud, machine))).some(({ what }) => what === 'login')
+    await waitUntil(`login of ${name}`, hasLogin, { timeoutMs: 120_000 })
+  }
   await waitForReady(test.client, FLOATING_IP, { namespace: FIRST, name: 'first' })
   return test
 }
