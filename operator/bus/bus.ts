@@ -115,11 +115,13 @@ export interface HeartbeatSettings {
 
 export interface Heartbeats {
   /**
-   * The nodes that should beat: every ComputeNode that is not confirmed lost. Replaces the earlier set.
+   * More nodes that should beat, as every ComputeNode that is not confirmed lost; those that are expected already stay as they are.
    * @param before what an earlier leader knew of them: those that were `silent` already do not count as fallen silent together, and
    * neither do those that nobody has heard yet, which are not in it
    */
   expect(nodes: Iterable<string>, before?: ReadonlyMap<string, 'up' | 'silent'>): void
+  /** A node that need not beat any more, or never had to. */
+  forget(node: string): void
   /** Other settings count from now on; the same again change nothing. */
   configure(settings: HeartbeatSettings): void
   /**

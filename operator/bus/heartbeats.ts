@@ -55,14 +55,16 @@ export class HeartbeatMonitor implements Heartbeats {
   }
 
   expect(nodes: Iterable<string>, before: ReadonlyMap<string, 'up' | 'silent'> = new Map()): void {
-    const wanted = new Set(nodes)
-    for (const node of this.#pulses.keys()) if (!wanted.has(node)) this.#pulses.delete(node)
-    for (const node of wanted) {
+    for (const node of nodes) {
       if (this.#pulses.has(node)) continue
       const was = before.get(node)
       const shown = was === 'silent' ? 'silent' : 'unknown'
       this.#pulses.set(node, { lastMs: this.#now(), heard: false, known: was !== undefined, shown })
     }
+  }
+
+  forget(node: string): void {
+    this.#pulses.delete(node)
   }
 
   beat(node: string, bootId: string): void {

@@ -51,7 +51,7 @@ export function followCaches(
     informers.schedulerProfiles.onChange(() => deps.waitingRoom.wakeAll()),
     deps.bus.observed.onChange((key) => collector.considerReport(key)),
     informers.computeNodes.onChange(({ old, object }) => {
-      if (!old || !object || old.spec.lost !== object.spec.lost) expectBeats()
+      if (!old || !object || old.spec.lost !== object.spec.lost) followBeats(nameOf((object ?? old)!), object)
       for (const release of old?.status?.releases ?? []) collector.consider(release.kind, release.uid)
     }),
     ...DOCUMENT_KINDS.map((kind) => informerOf(KIND_OF_DOCUMENT[kind], informers).onChange(considering(kind))),
@@ -60,9 +60,10 @@ export function followCaches(
     for (const end of ends) end()
   }
 
-  function expectBeats(): void {
-    const nodes = deps.caches.computeNodes.list().filter((node) => node.spec.lost === undefined)
-    deps.bus.heartbeats.expect(nodes.map(nameOf), new Map(nodes.flatMap(pulseBefore)))
+  /** One node a change: a leader of thousands that looked at all of them for each would lose its lease before it had begun. */
+  function followBeats(name: string, node: ComputeNode | undefined): void {
+    if (!node || node.spec.lost !== undefined) deps.bus.heartbeats.forget(name)
+    else deps.bus.heartbeats.expect([name], new Map(pulseBefore(node)))
   }
 
   /** The object's tombstones may no longer have anything to wait for. */
@@ -85,7 +86,7 @@ function followImages({ bus, caches, scheduler }: Pick<OperatorDeps, 'bus' | 'ca
 }
 
 /** A node is `up` only once it has been heard. `down` is also the state of nodes never heard, which have no inventory. */
-function pulseBefore(node: ComputeNode): [string, 'up' | 'silent'][] {
+function pulseBefore(node: ComputeNode): readonly (readonly [string, 'up' | 'silent'])[] {
   const { state, inventory } = node.status ?? {}
   if (state === 'up') return [[nameOf(node), 'up']]
   return state === 'down' && inventory ? [[nameOf(node), 'silent']] : []

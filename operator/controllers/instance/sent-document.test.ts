@@ -64,7 +64,7 @@ describe('what its node is sent', () => {
     ['nobody says', (w) => putNode(w, 'c1', {}, { inventory: { address: '192.0.2.1' } }), undefined],
   ])('a grant for the boot that %s', async (_, change, bootId) => {
     const w = machineWorld()
-    w.bus.heartbeats.expect([])
+    w.bus.heartbeats.forget('c1')
     w.bus.heartbeats.expect(['c1'])
     w.deps.scheduler.removeNode('c2')
     change(w)
