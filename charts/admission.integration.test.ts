@@ -565,6 +565,11 @@ describe('roles', () => {
     expect(await may(user, verb, name, ...more, '-n', 'team')).toBe(allowed)
   })
 
+  test('the operator writes Events and counts their repeats', async () => {
+    for (const verb of ['create', 'patch']) await untilMay(OPERATOR, verb, 'events.events.k8s.io')
+    expect(await may(OPERATOR, 'delete', 'events.events.k8s.io', '-n', 'team')).toBe(false)
+  }, 60_000)
+
   test('the operator reads a namespace’s Secrets by name once the namespace lets it, as messages say it; no other’s', async () => {
     const account = '--serviceaccount=nephele-system:nephele-operator'
     await kubectl('create', 'namespace', 'lets')
