@@ -51,7 +51,8 @@ export function followCaches(
     informers.schedulerProfiles.onChange(() => deps.waitingRoom.wakeAll()),
     deps.bus.observed.onChange((key) => collector.considerReport(key)),
     informers.computeNodes.onChange(({ old, object }) => {
-      if (!old || !object || old.spec.lost !== object.spec.lost) followBeats(nameOf((object ?? old)!), object)
+      const node = object ?? old
+      if (node && (!old || !object || old.spec.lost !== object.spec.lost)) followBeats(nameOf(node), object)
       for (const release of old?.status?.releases ?? []) collector.consider(release.kind, release.uid)
     }),
     ...DOCUMENT_KINDS.map((kind) => informerOf(KIND_OF_DOCUMENT[kind], informers).onChange(considering(kind))),
