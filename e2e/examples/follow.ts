@@ -2,6 +2,7 @@
 // READMEs of examples/ followed as written, on a cloud that has the first machine.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { afterAll, beforeAll, test } from '@jest/globals'
 import { FLOATING_IP, INSTANCE, NAMESPACE } from '../../lib/api/kinds.ts'
 import type { Instance } from '../../lib/api/types.ts'
 import { programPath } from '../../local/build/programs.ts'
@@ -19,7 +20,7 @@ import { Shell, type Answer } from './shell.ts'
 const FIRST = 'first-machine'
 
 /** What `npm run cloud` leaves, with the first machine's address outside. */
-export async function applyFirstMachine(): Promise<TestCloud> {
+async function applyFirstMachine(): Promise<TestCloud> {
   const test = openTestCloud()
   const folder = await renderExample({ cloud: test.cloud, sha256: test.guestImage.sha256 }, FIRST)
   await test.cloud.kubectl(['apply', '-f', folder])
@@ -32,7 +33,7 @@ export async function applyFirstMachine(): Promise<TestCloud> {
   return test
 }
 
-export async function removeFirstMachine({ cloud, client }: TestCloud): Promise<void> {
+async function removeFirstMachine({ cloud, client }: TestCloud): Promise<void> {
   await cloud.kubectl(['delete', '--ignore-not-found', '-f', join(cloud.layout.examples, FIRST)], {
     timeoutMs: 120_000,
   })
@@ -43,7 +44,7 @@ export async function removeFirstMachine({ cloud, client }: TestCloud): Promise<
 const speaksToGuest = (command: string) => /cloud -- ssh |^curl /.test(command)
 
 /** Types every command of examples/NAME/README.md. @throws with what was printed when one does other than it should */
-export async function follow({ cloud }: TestCloud, name: string, says: readonly Saying[]): Promise<void> {
+async function follow({ cloud }: TestCloud, name: string, says: readonly Saying[]): Promise<void> {
   const commands = readCommands(readFileSync(join(REPOSITORY, 'examples', name, 'README.md'), 'utf8'))
   const shell = new Shell(cloud, await programPath('kubectl'))
   try {
@@ -61,4 +62,14 @@ export async function follow({ cloud }: TestCloud, name: string, says: readonly 
   } finally {
     shell.close()
   }
+}
+
+/** A test for each of these READMEs, with the first machine before and after them. */
+export function followEach(sayings: Readonly<Record<string, readonly Saying[]>>): void {
+  let on: TestCloud
+  beforeAll(async () => {
+    on = await applyFirstMachine()
+  }, 240_000)
+  afterAll(() => removeFirstMachine(on), 150_000)
+  test.each(Object.entries(sayings))('examples/%s', (name, says) => follow(on, name, says), 300_000)
 }
