@@ -299,7 +299,10 @@ function sharedColumn(
   request: PlacementRequest,
 ): Float64Array | undefined {
   if (weigher.by === 'rows') return weigher.rows(request)
-  return weigher.column === 'failedBuilds' && table.failing === 0 ? undefined : table.columns[weigher.column]
+  const { column } = weigher
+  const isSame =
+    (column === 'failedBuilds' && table.failing === 0) || (column === 'pciScarcity' && table.withPciDevices === 0)
+  return isSame ? undefined : table.columns[column]
 }
 
 /** Up to four in one pass over the rows: what takes the time is the passes. */

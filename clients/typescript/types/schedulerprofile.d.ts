@@ -65,6 +65,7 @@ export interface SchedulerProfileSpec {
       | 'ImageLocalityWeigher'
       | 'IoOpsWeigher'
       | 'NumInstancesWeigher'
+      | 'PCIWeigher'
       | 'RAMWeigher'
       | 'ServerGroupSoftAffinityWeigher'
       | 'ServerGroupSoftAntiAffinityWeigher'

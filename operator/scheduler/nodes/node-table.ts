@@ -7,7 +7,14 @@ import { ChangeLog } from './change-log.ts'
 import { NO_CLASS, NodeClasses } from './node-classes.ts'
 import { DEFAULT_RATIOS, type AllocationRatios, type NodeFacts, type NodeRow } from './node-facts.ts'
 import { usesOf, type CellUses, type HostCell, type NumaPlacement } from '../numa/host-cells.ts'
-import { addPciDevices, subtractPciDevices, type PciClaims, type PciSupplies } from './pci-devices.ts'
+import {
+  addPciDevices,
+  hasPciDevices,
+  pciScarcityOf,
+  subtractPciDevices,
+  type PciClaims,
+  type PciSupplies,
+} from './pci-devices.ts'
 
 /**
  * Numbers of all nodes, a column each: what a machine more may have of them. Rows without a node have infinite room, and NO_CLASS keeps
@@ -27,6 +34,8 @@ export interface Columns {
   instances: Float64Array
   ioOps: Float64Array
   failedBuilds: Float64Array
+  /** How short of virtual functions. */
+  pciScarcity: Float64Array
 }
 
 interface Row {
@@ -77,6 +86,7 @@ export class NodeTable {
   #isArranged = true
   #nodes = 0
   #failing = 0
+  #withPciDevices = 0
   #rowsVersion = 0
 
   constructor(ratios: AllocationRatios = DEFAULT_RATIOS) {
@@ -94,6 +104,7 @@ export class NodeTable {
     copy.classOf = this.classOf.slice()
     copy.#nodes = this.#nodes
     copy.#failing = this.#failing
+    copy.#withPciDevices = this.#withPciDevices
     copy.#rowsVersion = this.#rowsVersion
     return copy
   }
@@ -113,6 +124,11 @@ export class NodeTable {
     return this.#failing
   }
 
+  /** Nodes with virtual functions. */
+  get withPciDevices(): number {
+    return this.#withPciDevices
+  }
+
   /** Another one each time that a row gets another name. */
   get rowsVersion(): number {
     return this.#rowsVersion
@@ -126,8 +142,9 @@ export class NodeTable {
   put(facts: NodeFacts): void {
     const at = this.#ensureRow(facts.name)
     const row = this.#at(at)
-    if (row.facts) this.classes.leave(this.classOf[at] ?? NO_CLASS)
-    else this.#nodes++
+    if (row.facts) this.#leave(at, row.facts)
+    this.#nodes++
+    if (hasPciDevices(facts.pciDevices)) this.#withPciDevices++
     row.facts = facts
     row.view = new RowView(facts, row, this.#ratios)
     row.ratios = ratiosOf(facts.aggregates, this.#ratios)
@@ -140,8 +157,7 @@ export class NodeTable {
     if (at === undefined) return
     const row = this.#at(at)
     if (!row.facts) return
-    this.classes.leave(this.classOf[at] ?? NO_CLASS)
-    this.#nodes--
+    this.#leave(at, row.facts)
     row.facts = undefined
     row.view = undefined
     this.classOf[at] = NO_CLASS
@@ -247,6 +263,12 @@ export class NodeTable {
     return row
   }
 
+  #leave(at: number, { pciDevices }: NodeFacts): void {
+    this.classes.leave(this.classOf[at] ?? NO_CLASS)
+    this.#nodes--
+    if (hasPciDevices(pciDevices)) this.#withPciDevices--
+  }
+
   /** Runs for every claim that comes or goes, and therefore makes no objects. */
   #show(at: number): void {
     const { columns } = this
@@ -257,6 +279,7 @@ export class NodeTable {
     columns.instances[at] = instances
     columns.ioOps[at] = ioOps
     columns.failedBuilds[at] = failedBuilds
+    columns.pciScarcity[at] = pciScarcityOf(facts?.pciDevices, row.pciDevices)
     if (!facts) {
       for (const name of ROOM_COLUMNS) columns[name][at] = Infinity
       return
@@ -317,7 +340,7 @@ const ROOM_COLUMNS = [
   ...(['vcpus', 'memoryMiB', 'nextMemoryMiB', 'diskGiB'] as const),
   ...(['aggregateVcpus', 'aggregateNextMemoryMiB', 'aggregateDiskGiB'] as const),
 ]
-const COLUMN_NAMES = [...ROOM_COLUMNS, ...(['instances', 'ioOps', 'failedBuilds'] as const)]
+const COLUMN_NAMES = [...ROOM_COLUMNS, ...(['instances', 'ioOps', 'failedBuilds', 'pciScarcity'] as const)]
 
 function makeColumns(size: number): Columns {
   return Object.fromEntries(COLUMN_NAMES.map((name) => [name, new Float64Array(size)])) as unknown as Columns

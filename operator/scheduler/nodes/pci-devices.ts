@@ -20,6 +20,24 @@ export type PciSupplies = Readonly<Record<string, PciSupply>>
 /** The kinds, as `spec.vnicType` of a Port has them. */
 export const PCI_KINDS = ['direct', 'macvtap'] as const
 
+/** So many or more are all the same: who has that many is not short of them. As Nova's MAX_DEVS. */
+const MANY = 100
+
+/** How short a node is of virtual functions: from 100, of one that has none free, to 1. */
+export function pciScarcityOf(all: PciSupplies | undefined, used: PciClaims | undefined): number {
+  let free = 0
+  for (const network in all) {
+    const claimed = used?.[network]
+    free += (all[network]?.count ?? 0) - (claimed ? claimed.direct + claimed.macvtap : 0)
+  }
+  return MANY - Math.min(Math.max(free, 0), MANY - 1)
+}
+
+/** Whether there are any, free or not. */
+export function hasPciDevices(all: PciSupplies | undefined): boolean {
+  return Object.values(all ?? {}).some(({ count }) => count > 0)
+}
+
 export function addPciDevices(a: PciClaims | undefined, b: PciClaims | undefined): PciClaims | undefined {
   return combineByNetwork(PCI_KINDS, a, b, (x, y) => x + y)
 }

@@ -6,6 +6,7 @@ import { diskWeigher } from './disk.ts'
 import { imageLocalityWeigher } from './image-locality.ts'
 import { ioOpsWeigher } from './io-ops.ts'
 import { numInstancesWeigher } from './num-instances.ts'
+import { pciWeigher } from './pci.ts'
 import { ramWeigher } from './ram.ts'
 import { serverGroupSoftAffinityWeigher } from './server-group-soft-affinity.ts'
 import { serverGroupSoftAntiAffinityWeigher } from './server-group-soft-anti-affinity.ts'
@@ -27,4 +28,7 @@ export const DEFAULT_WEIGHERS: readonly Weigher[] = [
 export const ASKED_WEIGHERS: readonly Weigher[] = [serverGroupSoftAffinityWeigher, serverGroupSoftAntiAffinityWeigher]
 
 /** All that a profile may name. */
-export const ALL_WEIGHERS: readonly Weigher[] = [...DEFAULT_WEIGHERS, aggregateMetadataWeigher, numInstancesWeigher]
+export const ALL_WEIGHERS: readonly Weigher[] = [
+  ...DEFAULT_WEIGHERS,
+  ...[aggregateMetadataWeigher, numInstancesWeigher, pciWeigher],
+]

@@ -14,6 +14,7 @@ import { diskWeigher } from './disk.ts'
 import { imageLocalityWeigher } from './image-locality.ts'
 import { ioOpsWeigher } from './io-ops.ts'
 import { numInstancesWeigher } from './num-instances.ts'
+import { pciWeigher } from './pci.ts'
 import { ramWeigher } from './ram.ts'
 import { serverGroupSoftAffinityWeigher } from './server-group-soft-affinity.ts'
 import { serverGroupSoftAntiAffinityWeigher } from './server-group-soft-anti-affinity.ts'
@@ -42,6 +43,15 @@ const weights = (values: string[]) => (s: Scheduler) => {
   for (const [i, name] of NODES.entries())
     s.putNode(nodeFacts({ name, capacity: ROOM, aggregates: aggregatesWith({ weight: values[i] ?? '' }) }))
 }
+const functions = (counts: number[]) => (s: Scheduler) => {
+  for (const [i, name] of NODES.entries()) {
+    const count = counts[i] ?? 0
+    s.putNode(nodeFacts({ name, capacity: ROOM, pciDevices: { dc: { count, direct: count, macvtap: 0 } } }))
+  }
+}
+const taking = (node: string, direct: number) => (s: Scheduler) => {
+  s.confirm('taker', [{ node, amounts: { ...none, pciDevices: { dc: { direct, macvtap: 0 } } } }])
+}
 const images =
   (...nodes: string[]) =>
   (s: Scheduler) => {
@@ -61,6 +71,10 @@ describe.each<[Weigher, number, (s: Scheduler) => void, string, string]>([
   [aggregateMetadataWeigher, 1, weights(['1', '2.5', '-3']), 'b', 'c'],
   [aggregateMetadataWeigher, 1, weights(['1', '0.5', 'heavy']), 'a', 'c'],
   [imageLocalityWeigher, 1, images('b'), 'b', ''],
+  [pciWeigher, 1, functions([4, 0, 9]), 'b', 'c'],
+  // Those that are taken count no more, and of many, a hundred less.
+  [pciWeigher, 1, (s) => [functions([4, 5, 9]), taking('c', 6)].forEach((one) => one(s)), 'c', 'b'],
+  [pciWeigher, 1, (s) => [functions([400, 98, 120]), taking('a', 250)].forEach((one) => one(s)), 'b', ''],
 ])('$name', (weigher, multiplier, before, best, worst) => {
   const win = (turned: number) => {
     const scheduler = new Scheduler()
@@ -98,6 +112,36 @@ test('a machine that starts ends the failures of its node', () => {
   expect(s.nodes.find('a')?.failedBuilds).toBe(0)
 })
 
+test('virtual functions are weighed from the first node that has some to the last', () => {
+  const s = new Scheduler()
+  const put = (name: string, count?: number) => {
+    const pciDevices = count === undefined ? {} : { pciDevices: { dc: { count, direct: count, macvtap: 0 } } }
+    s.putNode(nodeFacts({ name, ...pciDevices }))
+  }
+  const wins = () => {
+    const policy = policyOf([], [pciWeigher])
+    const nodes = Array.from({ length: 20 }, (_, i) => s.place(placementRequest({ uid: `u${i}` }), policy))
+    for (let i = 0; i < 20; i++) s.forget(`u${i}`)
+    return [...new Set(nodes.map((one) => one.ok && one.node))].sort()
+  }
+  const expectWith = (count: number, winners: string[]) => {
+    expect(s.nodes.withPciDevices).toBe(count)
+    expect(wins()).toEqual(winners)
+  }
+  for (const name of NODES) put(name, name === 'a' ? 0 : undefined)
+  expectWith(0, NODES)
+  put('b', 2)
+  expectWith(1, ['a', 'c'])
+  put('b', 3)
+  put('c', 1)
+  expectWith(2, ['a'])
+  expect(s.nodes.copy().withPciDevices).toBe(2)
+  put('c')
+  expectWith(1, ['a', 'c'])
+  s.removeNode('b')
+  expectWith(0, ['a', 'c'])
+})
+
 test('images come, go, and stay with their nodes when others come and go', () => {
   const s = new Scheduler()
   const rows = () => {
@@ -121,14 +165,18 @@ test('images come, go, and stay with their nodes when others come and go', () =>
 describe('properties', () => {
   test('no node that passed has a greater sum of normalised weights, whatever the multipliers', () => {
     const number = fc.integer({ min: 0, max: 3 })
-    const node = fc.record({ used: number, building: number, failed: number, weight: number, image: fc.boolean() })
-    const multipliers = fc.array(fc.integer({ min: -3, max: 3 }), { minLength: 10, maxLength: 10 })
+    const counts = { used: number, building: number, failed: number, weight: number, devices: number }
+    const node = fc.record({ ...counts, image: fc.boolean() })
+    const length = ALL_WEIGHERS.length
+    const multipliers = fc.array(fc.integer({ min: -3, max: 3 }), { minLength: length, maxLength: length })
     fc.assert(
       fc.property(fc.array(node, { minLength: 1, maxLength: 6 }), multipliers, (nodes, factors) => {
         const s = new Scheduler()
-        for (const [i, { used, building, failed, weight, image }] of nodes.entries()) {
+        for (const [i, { used, building, failed, weight, devices, image }] of nodes.entries()) {
           const name = `n${i}`
-          s.putNode(nodeFacts({ name, capacity: ROOM, aggregates: aggregatesWith({ weight: String(weight) }) }))
+          const aggregates = aggregatesWith({ weight: String(weight) })
+          const pciDevices = { dc: { count: devices, direct: devices, macvtap: 0 } }
+          s.putNode(nodeFacts({ name, capacity: ROOM, aggregates, pciDevices }))
           for (let m = 0; m < used; m++)
             s.confirm(`${name}-${m}`, [{ node: name, amounts: { ...none, diskGiB: 1 }, isBuilding: m < building }])
           for (let m = 0; m < failed; m++) s.recordBuild(name, { failed: true })
@@ -144,6 +192,7 @@ describe('properties', () => {
           NumInstancesWeigher: nodes.map(({ used }) => used),
           BuildFailureWeigher: nodes.map(({ failed }) => failed),
           AggregateMetadataWeigher: nodes.map(({ weight }) => weight),
+          PCIWeigher: nodes.map(({ devices }) => -devices),
           ImageLocalityWeigher: nodes.map(({ image }) => (image ? 1 : 0)),
         }
         const totals = nodes.map((_, i) =>
