@@ -186,6 +186,7 @@ const EVENTS = [
   'Started',
   'Restarted',
   'Imported',
+  'TunnelUp',
   'NodeUp',
   'NodeDown',
   'NodeOpened',

@@ -18,6 +18,13 @@ export function judgeConnection(
   service: VPNService,
   caches: JudgeCaches,
 ): Found<readonly string[]> {
+  const before = listConnections(service, caches).filter((other) => isOlder(other, connection))
+  // Whatever else it may lack: nothing but the end of another one wakes it.
+  if (before.length >= MOST_VPN_CONNECTIONS)
+    return missing(
+      'TooManyConnections',
+      `VPNService ${keyOfObject(service)} has ${MOST_VPN_CONNECTIONS} VPNConnections already: delete one, or make another Router and VPNService`,
+    )
   const router = caches.routers.findByUid(service.status?.routerUID ?? '')
   const { externalIP, externalIPv6, network = '' } = service.status ?? {}
   if (!router || (externalIP ?? externalIPv6) === undefined)
@@ -30,7 +37,7 @@ export function judgeConnection(
   const joined = listJoined(router, caches)
   const local = chooseLocal(connection, router, joined)
   if (!local.ok) return local
-  return findOverlap(connection, router, joined, caches) ?? findRival(connection, service, caches) ?? local
+  return findOverlap(connection, router, joined, caches) ?? findRival(connection, service, before) ?? local
 }
 
 /** The address of the service that a peer is set to: of its family. */
@@ -47,12 +54,22 @@ export function listJoined({ status }: Router, { subnets }: Pick<Caches, 'subnet
   return [...new Set(uids)].flatMap((uid) => subnets.findByUid(uid) ?? [])
 }
 
-/** The connections of a service that count, the oldest first. */
-export function listConnections(service: VPNService, { vpnConnections }: Pick<Caches, 'vpnConnections'>) {
-  return vpnConnections
-    .listBy('vpnService', keyOfObject(service))
-    .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
-    .sort((a, b) => (isOlder(a, b) ? -1 : 1))
+/**
+ * The connections of a service that count, the oldest first: those that were let in by their Quota and say that they are its, and as many as a node is
+ * told of. One walk, since a project may have written any number of them.
+ */
+export function listConnections(
+  service: VPNService,
+  { vpnConnections }: Pick<Caches, 'vpnConnections'>,
+): VPNConnection[] {
+  const oldest: VPNConnection[] = []
+  for (const one of vpnConnections.listBy('serviceUID', service.metadata.uid)) {
+    if (one.metadata.deletionTimestamp !== undefined) continue
+    const at = oldest.findLastIndex((other) => isOlder(other, one)) + 1
+    if (at < MOST_VPN_CONNECTIONS) oldest.splice(at, 0, one)
+    if (oldest.length > MOST_VPN_CONNECTIONS) oldest.pop()
+  }
+  return oldest
 }
 
 /** Of the families that the peer has. */
@@ -86,8 +103,8 @@ function isWithin(inner: string, outer: string): boolean {
 }
 
 /**
- * Ranges that the Router is to send to the service: of all its connections, with a tunnel or without, since what has none is refused there, and would
- * leave in clear anywhere else. Without those that are somebody else's, too. Pure.
+ * Ranges that the Router is to send to the service: of all its connections that count, with a tunnel or without, since what has none is refused there, and
+ * would leave in clear anywhere else. Without those that are somebody else's, too. Pure.
  */
 export function listRouted(service: VPNService, router: Router, caches: JudgeCaches): string[] {
   const joined = listJoined(router, caches)
@@ -132,14 +149,8 @@ function describeOverlap(
 function findRival(
   connection: VPNConnection,
   service: VPNService,
-  caches: Pick<Caches, 'vpnConnections'>,
+  before: readonly VPNConnection[],
 ): ReturnType<typeof missing> | undefined {
-  const before = listConnections(service, caches).filter((other) => isOlder(other, connection))
-  if (before.length >= MOST_VPN_CONNECTIONS)
-    return missing(
-      'TooManyConnections',
-      `VPNService ${keyOfObject(service)} has ${MOST_VPN_CONNECTIONS} VPNConnections already: delete one, or make another Router and VPNService`,
-    )
   const secrets = new Set(before.flatMap(({ spec }) => spec.certificateSecretRef?.name ?? []))
   const own = connection.spec.certificateSecretRef?.name
   if (own !== undefined && !secrets.has(own) && secrets.size >= MOST_VPN_CERTIFICATES)

@@ -12,12 +12,20 @@ export const vpnService: Reference<VPNConnection, 'vpnServices'> = {
   holds: ({ status }, { metadata }) => status?.vpnServiceUID === metadata.uid,
 }
 
-/** Whether it asks for something else, or no longer for anything: what its status says is nobody else's business. */
-export function isOtherConnection({ metadata: old }: KubeObject, { metadata: now }: KubeObject): boolean {
-  return old.generation !== now.generation || old.deletionTimestamp !== now.deletionTimestamp
+/** Whether it asks for something else, counts from now on, or asks no longer for anything: what else its status says is nobody else's business. */
+export function isOtherConnection(old: KubeObject, now: KubeObject): boolean {
+  return (
+    old.metadata.generation !== now.metadata.generation ||
+    old.metadata.deletionTimestamp !== now.metadata.deletionTimestamp ||
+    (old as VPNConnection).status?.vpnServiceUID !== (now as VPNConnection).status?.vpnServiceUID
+  )
 }
 
 export const vpnConnectionKind: KindRow<VPNConnection> = {
   quota: oneOf('vpnConnections'),
   references: { vpnService },
+  indexes: {
+    /** UID of the VPNService that it counts at. */
+    serviceUID: ({ status }) => (status?.vpnServiceUID === undefined ? [] : [status.vpnServiceUID]),
+  },
 }

@@ -18,10 +18,38 @@ import { vpnService as serviceOfConnection } from './kind.ts'
 
 export type VPNConnectionDeps = Pick<OperatorDeps, 'bus' | 'caches' | 'vpnKeys' | 'writer'>
 
+type ConnectionRun = Pick<Run, 'client' | 'event' | 'now' | 'signal'>
+
 export async function reconcileVPNConnection(
   connection: VPNConnection,
   deps: VPNConnectionDeps,
-  run: Pick<Run, 'client' | 'now' | 'signal'>,
+  run: ConnectionRun,
+): Promise<Outcome> {
+  const before = connection.status?.state
+  const outcome = await reconcileTunnel(connection, deps, run)
+  tellChange(connection, before, outcome, run)
+  return outcome
+}
+
+/** An Event when the tunnel comes up, and when one that was up is not any more. */
+function tellChange(
+  { spec: { peerAddress }, status: { state } = {} }: VPNConnection,
+  before: NonNullable<VPNConnection['status']>['state'],
+  outcome: Outcome,
+  { event }: Pick<Run, 'event'>,
+): void {
+  if (state === before || state === 'DELETING') return
+  const tunnel = `the tunnel to ${peerAddress}`
+  const why = outcome.kind === 'wait' ? `: ${outcome.reason}, ${outcome.message}` : ''
+  if (state === 'ACTIVE') event({ type: 'Normal', reason: 'TunnelUp', action: 'Connect', note: `${tunnel} is up` })
+  else if (before === 'ACTIVE')
+    event({ type: 'Warning', reason: 'TunnelDown', action: 'Connect', note: `${tunnel} is down${why}` })
+}
+
+async function reconcileTunnel(
+  connection: VPNConnection,
+  deps: VPNConnectionDeps,
+  run: ConnectionRun,
 ): Promise<Outcome> {
   const status = (connection.status ??= {})
   const before = { state: status.state, reason: findCondition(status.conditions, 'Ready')?.reason }

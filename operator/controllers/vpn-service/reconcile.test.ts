@@ -24,6 +24,7 @@ const client = {
       data,
     }) as unknown as Secret,
 } as never
+/** As its own run leaves it: it says whose it is. */
 const connection = (name: string, peerAddress: string, cidr: string, more: object = {}, meta: object = {}) =>
   stored<VPNConnection>(
     name,
@@ -31,7 +32,7 @@ const connection = (name: string, peerAddress: string, cidr: string, more: objec
       ...{ vpnServiceRef: { name: 'vpn' }, peerAddress, peerCIDRs: [cidr], preSharedKeySecretRef: { name: 'k' } },
       ...more,
     },
-    meta,
+    { status: { vpnServiceUID: 'uid-vpn' }, ...meta },
   )
 async function step(): Promise<Outcome> {
   let outcome = await reconcileVPNService(service, w.deps, { ...w.run, client })
@@ -285,6 +286,49 @@ describe('IPv6', () => {
     await step()
     expect(await look(one)).toMatchObject({ reason: 'CIDROverlap' })
   })
+})
+
+describe('of more connections than a node is told of', () => {
+  const MOST = 64
+  /** The first ones are the youngest. */
+  const numbered = (i: number) => {
+    const one = connection(`c${i}`, `198.51.100.${i}`, `10.${i}.0.0/24`)
+    one.metadata.creationTimestamp = new Date(Date.UTC(2026, 0, 1) - i * 1000).toISOString()
+    return one
+  }
+  const toldOf = async () => (await told())?.connections.map(({ uid }) => uid) ?? []
+  const routed = () => w.network.rows.of('VPNService').get('uid-vpn')?.peerCIDRs ?? []
+  beforeEach(() => {
+    for (let i = 1; i <= MOST + 3; i++) w.put('vpnConnections', numbered(i))
+  })
+
+  test('the oldest count: neither the node nor the Router hears of others, which say why', async () => {
+    await step()
+    expect(await toldOf()).toHaveLength(MOST)
+    expect(await toldOf()).not.toEqual(expect.arrayContaining([expect.stringMatching(/^uid-c[123]$/)]))
+    expect(routed()).toHaveLength(MOST)
+    expect(routed()).not.toContain('10.3.0.0/24')
+    expect(await look(numbered(3))).toMatchObject({ kind: 'wait', reason: 'TooManyConnections' })
+    expect(await look(numbered(4))).toMatchObject({ reason: 'Provisioning' })
+  })
+
+  test('when one goes the next one counts', async () => {
+    await step()
+    w.drop('vpnConnections', numbered(30))
+    await step()
+    expect(await toldOf()).toContain('uid-c3')
+    expect(await toldOf()).toHaveLength(MOST)
+    expect(routed()).toContain('10.3.0.0/24')
+    expect(await look(numbered(3))).toMatchObject({ reason: 'Provisioning' })
+    expect(await look(numbered(2))).toMatchObject({ reason: 'TooManyConnections' })
+  })
+})
+
+test('one that its Quota has not let in yet is nobody’s', async () => {
+  w.put('vpnConnections', connection('c', '198.51.100.7', '10.9.0.0/24', {}, { status: {} }))
+  await step()
+  expect((await told())?.connections).toEqual([])
+  expect(w.network.rows.of('VPNService').get('uid-vpn')?.peerCIDRs).toEqual([])
 })
 
 describe('what is sealed', () => {
