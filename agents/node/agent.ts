@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent as a whole: disk, runtime, roles, and the bus when it is reachable.
 import { join } from 'node:path'
-import { jetstream } from '@nats-io/jetstream'
 import type { NodeSpec } from '../../lib/contract/documents.ts'
 import { inboxPrefix } from '../../lib/contract/subjects.ts'
 import type { Logger } from '../../lib/log.ts'
@@ -12,8 +11,9 @@ import { DocumentStore } from '../runtime/document-store.ts'
 import { NodeRuntime } from '../runtime/node-runtime.ts'
 import { consumerFor, receiveDocuments } from '../runtime/receiver.ts'
 import type { DocumentRef } from '../runtime/reconciler.ts'
-import { Reporter, type Outbox } from '../runtime/reporter.ts'
+import { Reporter } from '../runtime/reporter.ts'
 import { readBootId } from './boot-id.ts'
+import { BusOutbox } from './bus-outbox.ts'
 import type { AgentConfig } from './config.ts'
 import { beatUntilStopped, DEFAULT_BEAT_MS } from './heartbeat.ts'
 import { NodeIdentity } from './identity.ts'
@@ -34,7 +34,6 @@ export interface AgentOptions {
   heartbeatMs?: number
 }
 
-const PUBLISH_TIMEOUT_MS = 5_000
 const DRAIN_MS = 10_000
 
 export class Agent {
@@ -230,24 +229,6 @@ export class Agent {
       if (!this.#stop.signal.aborted) this.#log.error({ err: error }, 'no connection to the bus can be made')
       return undefined
     }
-  }
-}
-
-class BusOutbox implements Outbox {
-  connected = false
-  #publish: ((subject: string, data: string) => Promise<void>) | undefined
-
-  attach(nc: NatsConnection): void {
-    const js = jetstream(nc)
-    this.#publish = async (subject, data) => {
-      await js.publish(subject, data, { timeout: PUBLISH_TIMEOUT_MS })
-    }
-    this.connected = true
-  }
-
-  async publish(subject: string, data: string): Promise<void> {
-    if (!this.#publish || !this.connected) throw new Error('NATS is away')
-    await this.#publish(subject, data)
   }
 }
 

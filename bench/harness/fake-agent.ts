@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A fake agent for benches of scale: it says at once that everything was done, and does nothing. What it says and hears is the real
 // contract: a connection, a token, a consumer, reports and heartbeats of its own, by the agent's own parts. It keeps nothing on disk.
-import { jetstream, type JetStreamClient } from '@nats-io/jetstream'
+import { BusOutbox } from '../../agents/node/bus-outbox.ts'
 import { beatUntilStopped, DEFAULT_BEAT_MS } from '../../agents/node/heartbeat.ts'
 import { Pace } from '../../agents/node/pace.ts'
 import { consumerFor, receiveDocuments } from '../../agents/runtime/receiver.ts'
+import { Reporter } from '../../agents/runtime/reporter.ts'
 import {
   CONTRACT_VERSION,
   type DesiredDocument,
@@ -13,12 +14,13 @@ import {
   type ObservedFacts,
   type PresentDocument,
 } from '../../lib/contract/documents.ts'
-import { inboxPrefix, inventorySubject, observedSubject } from '../../lib/contract/subjects.ts'
+import { inboxPrefix, inventorySubject } from '../../lib/contract/subjects.ts'
 import type { Logger } from '../../lib/log.ts'
-import { connectBus, type BusAddress, type NatsConnection } from '../../lib/nats/connect.ts'
-import { systemClock } from '../../lib/time/clock.ts'
+import { connectBus, watchConnection, type BusAddress } from '../../lib/nats/connect.ts'
+import { pause, systemClock } from '../../lib/time/clock.ts'
 
 const BOOT_ID = 'fake-boot'
+const AGAIN_MS = 1000
 const IDLE = { urgent: 0, waiting: 0, long: 0, oldestSeconds: 0 }
 /** Of each fake node. */
 export const FAKE_NODE = { cpus: 64, memoryMiB: 262_144, diskGiB: 4_000 }
@@ -32,6 +34,10 @@ export interface FakeAgentOptions {
   whenTold: Promise<unknown>
   /** For each heartbeat that it sends. */
   onBeat: () => void
+  /** The bus came back, or was lost. */
+  onConnection: (isConnected: boolean) => void
+  /** It will never say anything again. */
+  onEnd: (why: string) => void
   log: Logger
   signal: AbortSignal
 }
@@ -39,47 +45,65 @@ export interface FakeAgentOptions {
 export class FakeAgent {
   readonly #options: FakeAgentOptions
   readonly #pace = new Pace(DEFAULT_BEAT_MS, systemClock)
-  #bus: JetStreamClient | undefined
-  #nc: NatsConnection | undefined
+  readonly #outbox = new BusOutbox()
+  readonly #reporter: Reporter
 
   constructor(options: FakeAgentOptions) {
     this.#options = options
+    this.#reporter = new Reporter({ outbox: this.#outbox, log: options.log })
   }
 
   /** Resolves when it is connected and has said what it has. */
   async start(): Promise<void> {
-    const { node, tokenFile, address, onBeat, log, signal } = this.#options
+    const { node, tokenFile, address, onBeat, onConnection, onEnd, log, signal } = this.#options
     const name = `fake agent ${node}`
     const nc = await connectBus({ address, credentials: { tokenFile }, name, inboxPrefix: inboxPrefix(node), log })
-    this.#nc = nc
-    this.#bus = jetstream(nc)
-    await this.#bus.publish(inventorySubject(node), JSON.stringify(inventoryOf(node)))
+    void nc.closed().then((error) => onEnd(`its connection was closed: ${error?.message ?? 'without an error'}`))
+    this.#outbox.attach(nc)
+    watchConnection(nc, log, signal, (isConnected) => {
+      this.#outbox.connected = isConnected
+      onConnection(isConnected)
+      if (isConnected) this.#reporter.repeatAll()
+    })
+    await this.#sayInventory()
+    void this.#reporter.run(signal)
     const send = (subject: string, data: string): void => {
+      if (!this.#outbox.connected) return
       onBeat()
       nc.publish(subject, data)
     }
     void beatUntilStopped({ node, bootId: BOOT_ID, send, pace: this.#pace, load: () => IDLE }, signal)
     void receiveDocuments({
       ...{ nc, log, signal, getConsumer: consumerFor(nc, node), caughtUp: () => undefined },
-      receive: (_key, data) => this.#receive(JSON.parse(Buffer.from(data).toString('utf8')) as DesiredDocument),
+      receive: async (_key, data) => this.#receive(JSON.parse(Buffer.from(data).toString('utf8')) as DesiredDocument),
     })
   }
 
-  async close(): Promise<void> {
-    await this.#nc?.close()
+  async #sayInventory(): Promise<void> {
+    const { node, log, signal } = this.#options
+    while (!signal.aborted) {
+      try {
+        await this.#outbox.publish(inventorySubject(node), JSON.stringify(inventoryOf(node)))
+        return
+      } catch (error) {
+        log.warn({ err: error, node }, 'inventory not acknowledged')
+        await pause(systemClock, AGAIN_MS, signal)
+      }
+    }
   }
 
-  async #receive(document: DesiredDocument): Promise<void> {
+  #receive(document: DesiredDocument): void {
     if (document.kind === 'node' && !document.tombstone) {
       const { heartbeatSeconds } = document.spec
       if (heartbeatSeconds !== undefined) this.#pace.set(heartbeatSeconds * 1000)
     }
     if (document.kind === 'instance' && !document.tombstone)
       void this.#options.whenTold.then(() => this.#report(document))
-    else await this.#report(document)
+    else this.#report(document)
   }
 
-  async #report(document: DesiredDocument): Promise<void> {
+  /** A document that comes again is answered again. */
+  #report(document: DesiredDocument): void {
     const { kind, uid, namespace, name, versions } = document
     const said: ObservedDocument = {
       ...{ v: CONTRACT_VERSION, kind, uid, node: this.#options.node, versions },
@@ -87,7 +111,8 @@ export class FakeAgent {
       ...(namespace === undefined ? {} : { namespace }),
       ...{ name, bootId: BOOT_ID, since: new Date().toISOString() },
     }
-    await this.#bus?.publish(observedSubject({ node: said.node, kind, uid }), JSON.stringify(said))
+    this.#reporter.set(said)
+    this.#reporter.repeat(said)
   }
 }
 

@@ -9,8 +9,8 @@ import type { Api } from '../../local/control-plane/api.ts'
 import { kubeconfig } from '../../local/control-plane/kubeconfig.ts'
 import type { ControlPlane } from '../../local/control-plane/start.ts'
 import { freePorts } from '../../local/host/free-port.ts'
-import { endProcess, startProcess, type StartedProcess } from '../../local/host/process.ts'
-import { waitUntil } from '../../local/host/wait.ts'
+import { endProcess, isRunning, startProcess, type StartedProcess } from '../../local/host/process.ts'
+import { logTail, waitUntil } from '../../local/host/wait.ts'
 import { NAMESPACE, renewToken } from '../../local/services/tokens.ts'
 
 export interface OperatorProcessOptions {
@@ -64,6 +64,10 @@ export class OperatorProcess {
     return operator
   }
 
+  get isRunning(): boolean {
+    return isRunning(this.#process)
+  }
+
   get pid(): number {
     return this.#process.pid
   }
@@ -82,6 +86,10 @@ export class OperatorProcess {
   /** What it logged; the level by BENCH_LOG. */
   log(): string {
     return readFileSync(this.#process.logFile, 'utf8')
+  }
+
+  logTail(): string {
+    return logTail(this.#process.logFile)
   }
 
   /** As a cluster ends it, so that Node writes its profile. */

@@ -2,6 +2,7 @@
 // A cloud of many nodes on one machine: etcd, kube-apiserver, NATS and the operator are real processes, with the chart's accounts and
 // policies; the nodes' agents are fake (fake-agent.ts). Where machines have networks, OVN's northbound database is a real one, without
 // northd behind it.
+import { jetstreamManager } from '@nats-io/jetstream'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,15 +19,18 @@ import { waitForAdmission } from '../../local/cloud/admission.ts'
 import { renewToken } from '../../local/services/tokens.ts'
 import { FAKE_NODE } from './fake-agent.ts'
 import { Fleet } from './fleet.ts'
+import { isRunning, startTimeOf, type StartedProcess } from '../../local/host/process.ts'
 import { OperatorProcess } from './operator-process.ts'
 import { startNorthbound } from './own-northbound.ts'
 import { inTurns } from './in-turns.ts'
+import { Watchdog } from './watchdog.ts'
 
 /** Of Go itself, and so of clusters. */
 const GO_DEFAULT = 100
 const AT_ONCE = 32
 const PATIENCE_MS = 15 * 60_000
 const ZONES = 3
+const ANSWER_MS = 5_000
 
 export interface ScaleOptions {
   nodes: number
@@ -52,16 +56,26 @@ export interface ScaleCloud {
 
 const nodeName = (i: number) => `fake-${i}`
 
+/** @throws also as soon as a part of the cloud is gone: what would be measured then is not what was asked for */
 export async function withScaleCloud<T>(options: ScaleOptions, use: (cloud: ScaleCloud) => Promise<T>): Promise<T> {
   const ends: (() => Promise<unknown>)[] = []
+  const dog = new Watchdog()
   try {
-    return await use(await start(options, (end) => ends.push(end)))
+    const work = start(options, dog, (end) => ends.push(end)).then(use)
+    const result = await Promise.race([work, dog.failed])
+    for (const [name, ms] of dog.slowest) console.log(`${name} answered within ${ms.toFixed(0)} ms each time`)
+    return result
   } finally {
+    dog.stop()
     for (const end of ends.reverse()) await end()
   }
 }
 
-async function start(options: ScaleOptions, atEnd: (end: () => Promise<unknown>) => void): Promise<ScaleCloud> {
+async function start(
+  options: ScaleOptions,
+  dog: Watchdog,
+  atEnd: (end: () => Promise<unknown>) => void,
+): Promise<ScaleCloud> {
   const { nodes, hasNetwork = false, auditLog = false, isHeld = false, profile = false } = options
   const startedAt = performance.now()
   const say = (what: string) => console.log(`${((performance.now() - startedAt) / 1000).toFixed(0)} s: ${what}`)
@@ -69,6 +83,7 @@ async function start(options: ScaleOptions, atEnd: (end: () => Promise<unknown>)
   atEnd(() => rm(dir, { recursive: true, force: true }))
   const plane = await startControlPlane({ controllerManager: false, gogc: GO_DEFAULT, auditLog, profiling: profile })
   atEnd(() => plane.stop())
+  for (const name of ['etcd', 'apiserver'] as const) dog.watchProcess(name, () => runs(plane.processes[name]))
   const api = createApi(plane.dir, plane.server)
   atEnd(async () => api.close())
   await installChart(api)
@@ -78,6 +93,9 @@ async function start(options: ScaleOptions, atEnd: (end: () => Promise<unknown>)
   if (options.heartbeatSeconds !== undefined) await setHeartbeat(client, options.heartbeatSeconds)
   const nats = await TestServer.start()
   atEnd(() => nats[Symbol.asyncDispose]())
+  dog.watchProcess('NATS', () => startTimeOf(nats.pid ?? 0) !== undefined)
+  const jsm = await jetstreamManager(await nats.connectOperator(), { timeout: ANSWER_MS, checkAPI: false })
+  dog.watchAnswers('NATS', () => jsm.getAccountInfo())
   const northbound = hasNetwork ? await startNorthbound() : undefined
   if (northbound) atEnd(() => northbound.stop())
   const operator = await OperatorProcess.start({
@@ -89,6 +107,11 @@ async function start(options: ScaleOptions, atEnd: (end: () => Promise<unknown>)
     flags: profile ? ['--cpu-prof', `--cpu-prof-dir=${process.cwd()}`] : [],
   })
   atEnd(() => operator.stop())
+  dog.watchProcess(
+    'the operator',
+    () => operator.isRunning,
+    () => operator.logTail(),
+  )
   const names = Array.from({ length: nodes }, (_, i) => nodeName(i))
   const tokenDir = join(dir, 'tokens')
   await mkdir(tokenDir)
@@ -97,11 +120,15 @@ async function start(options: ScaleOptions, atEnd: (end: () => Promise<unknown>)
   await until(async () => (await client.list(COMPUTE_NODE)).length === nodes, 'ComputeNodes', PATIENCE_MS, 1000)
   const fleet = await Fleet.start(dir, { nodes: names, tokenDir, address: nats.address, isHeld })
   atEnd(() => fleet.stop())
+  dog.follow(fleet.failed)
   say('their fake agents are connected')
   await until(() => areUp(client, nodes), 'all ComputeNodes to be up', PATIENCE_MS, 2000)
   say('all are up')
   return { plane, api, client, nats, operator, fleet, dir }
 }
+
+/** One that is not started yet, or is started anew, has not ended. */
+const runs = (process: StartedProcess | undefined) => process === undefined || isRunning(process)
 
 /** For kube-scheduler, too, a node that takes pods. */
 async function makeNode(client: HttpKubeClient, api: Api, name: string, tokenDir: string): Promise<void> {
