@@ -84,6 +84,11 @@ export class BalancerDaemons {
     }
   }
 
+  /** Of a program in the namespace, if it runs. */
+  async findPid(folder: string): Promise<number | undefined> {
+    return (await find(folder, 'haproxy'))?.pid
+  }
+
   /** keepalived first: the other node takes over at once. Absent is success. */
   async end(folder: string, signal: AbortSignal): Promise<void> {
     for (const program of ['keepalived', 'haproxy'] as const) {

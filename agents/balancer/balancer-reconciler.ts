@@ -65,8 +65,14 @@ export class BalancerReconciler implements KindReconciler<'balancer'> {
 
   async reconcile({ uid, spec }: BalancerDocument, context: RunContext): Promise<Observation<'balancer'>> {
     const { ports, daemons, sealing } = this.#options
-    const { namespaceFile, installed } = await ports.ensure(uid, spec.port, context, [sharedPrefix(spec)])
     const folder = this.#folderOf(uid)
+    const spared = [sharedPrefix(spec)]
+    const settling = await ports.settle(uid, {
+      ...{ asked: [spec.port, spared], devices: [], pid: await daemons.findPid(folder) },
+    })
+    const { isSettled } = settling
+    const { namespaceFile, installed } = await ports.ensure(uid, spec.port, context, { spared, isSettled })
+    await settling.end()
     await removeUnnamedCertificates(spec, folder)
     const certificates = await writeCertificates(spec, { uid, folder }, sealing)
     await daemons.ensure(spec, { uid, folder, namespaceFile, certificates }, context.signal)

@@ -25,8 +25,13 @@ test('documents that HAProxy refuses, each with a renewed certificate, leave the
       if (isRefused) throw new Error('refused')
     },
     look: () => Promise.resolve(undefined),
+    findPid: () => Promise.resolve(undefined),
   } as unknown as BalancerDaemons
-  const ports = { ensure: () => Promise.resolve({ namespaceFile: '/n', installed: true }) }
+  const settling = { isSettled: false, end: () => Promise.resolve() }
+  const ports = {
+    ensure: () => Promise.resolve({ namespaceFile: '/n', installed: true }),
+    settle: () => Promise.resolve(settling),
+  }
   const reconciler = new BalancerReconciler({
     ...{ runDir, daemons, sealing: { open: () => Promise.resolve(key) } },
     ports: ports as unknown as BalancerReconcilerOptions['ports'],

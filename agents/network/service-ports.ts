@@ -6,6 +6,7 @@ import type { PluggedKind, PortDriver } from './port-driver.ts'
 import type { ServicePort } from '../../lib/contract/service-port.ts'
 import { exec } from '../../lib/exec.ts'
 import type { RunContext } from '../runtime/reconciler.ts'
+import { SettledNamespaces, type Settling, type Standing } from './settled-namespaces.ts'
 import {
   completeChecksums,
   ensureVeth,
@@ -49,31 +50,46 @@ export interface EnsuredServicePort {
   installed: boolean
 }
 
+export interface EnsureOptions {
+  /** Addresses in CIDR form that its programs give and take themselves. */
+  spared?: readonly string[]
+  /** Its namespace is as it was left (`settle`): no process is started to look at it. */
+  isSettled?: boolean
+}
+
 export class ServicePorts {
   readonly #driver: PortDriver
   readonly #style: ServiceStyle
+  readonly #settled = new SettledNamespaces()
+  readonly #complete: typeof completeChecksums
 
-  constructor(driver: PortDriver, style: ServiceStyle = SERVICE) {
+  constructor(driver: PortDriver, style: ServiceStyle = SERVICE, complete = completeChecksums) {
     this.#driver = driver
     this.#style = style
+    this.#complete = complete
   }
 
   /**
-   * Makes what is missing, takes away addresses and ways that it had before, and leaves alone the rest: programs in the namespace keep their connections.
-   * @param spared addresses in CIDR form that its programs give and take themselves
+   * Whether what a pass finds is what the one before left; before anything is done.
+   * @param of `devices`: outer ends beside the port's own; `asked`: all that the pass would see to
    */
+  settle(uid: string, of: Pick<Standing, 'asked' | 'devices' | 'pid'>): Promise<Settling> {
+    const devices = [deviceOf(uid, this.#style), ...of.devices]
+    return this.#settled.begin(uid, { ...of, name: serviceNamespace(uid, this.#style), devices })
+  }
+
+  /** Makes what is missing, takes away addresses and ways that it had before, and leaves alone the rest: programs in the namespace keep their connections. */
   async ensure(
     uid: string,
     want: ServicePort,
     context: RunContext,
-    spared: readonly string[] = [],
+    { spared = [], isSettled = false }: EnsureOptions = {},
   ): Promise<EnsuredServicePort> {
     const veth = vethOf(uid, want, this.#style)
-    await ensureVeth(veth, context.signal)
-    // The kernel takes an address's later neighbours of its range away with it: what is wanted comes after that.
-    const surplus = planSurplus(want, await look(veth.name, context.signal), spared)
-    await ipInside(veth.name, [...surplus, ...planAddresses(want)], context.signal)
-    await completeChecksums(veth, context.signal)
+    if (!isSettled) {
+      await setUp(veth, want, spared, context.signal)
+      await this.#complete(veth, context.signal)
+    }
     const { logicalPort, mac } = want
     await plugDevice(this.#driver, { kind: this.#style.kind, uid, logicalPort, mac, device: veth.device }, context)
     return { namespaceFile: namespaceFileOf(veth.name), installed: await this.#untilInstalled(uid, context.signal) }
@@ -81,6 +97,7 @@ export class ServicePorts {
 
   /** After the programs in it have ended. Absent is success. */
   async remove(uid: string, signal: AbortSignal): Promise<void> {
+    this.#settled.forget(uid)
     await this.#driver.unplug(this.#style.kind, uid, signal)
     await removeVeth({ name: serviceNamespace(uid, this.#style), device: deviceOf(uid, this.#style) }, signal)
   }
@@ -110,6 +127,18 @@ export class ServicePorts {
       })
     return port?.installed === true && port.error === undefined
   }
+}
+
+async function setUp(
+  veth: VethNamespace,
+  want: ServicePort,
+  spared: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  await ensureVeth(veth, signal)
+  // The kernel takes an address's later neighbours of its range away with it: what is wanted comes after that.
+  const surplus = planSurplus(want, await look(veth.name, signal), spared)
+  await ipInside(veth.name, [...surplus, ...planAddresses(want)], signal)
 }
 
 function deviceOf(uid: string, { device }: ServiceStyle): string {

@@ -92,7 +92,7 @@ async function connect({ socket }: CharonPaths, options: ViciOptions): Promise<V
 }
 
 /** Its pid, if the pid file still is of this very charon. */
-async function findCharon({ pidFile, conf }: CharonPaths): Promise<number | undefined> {
+export async function findCharon({ pidFile, conf }: CharonPaths): Promise<number | undefined> {
   try {
     const pid = Number((await readFile(pidFile, 'utf8')).trim())
     if (!Number.isSafeInteger(pid) || pid <= 1) return undefined

@@ -10,7 +10,7 @@ import type { KindReconciler, Observation, RunContext, Wake } from '../runtime/r
 import type { Launch } from '../daemons/launcher.ts'
 import type { SealingKey } from '../node/sealing-key.ts'
 import { Announcements } from './announcements.ts'
-import { charonPaths, endCharon, openCharon } from './charon-process.ts'
+import { charonPaths, endCharon, findCharon, openCharon } from './charon-process.ts'
 import { LoadedRecord } from './loaded-record.ts'
 import { KeyOpener } from './open-spec.ts'
 import { ensureRouting, planTransit, setForwarding, TRANSIT_INNER } from './routing.ts'
@@ -64,11 +64,18 @@ export class VpnReconciler implements KindReconciler<'vpn'> {
   async reconcile(document: VpnDocument, context: RunContext): Promise<Observation<'vpn'>> {
     const { uid, spec } = document
     const name = serviceNamespace(uid, STYLE)
-    const outside = await this.#ports.ensure(uid, spec.outside, context)
-    const isLinked = await this.#ensureTransit(name, document, context)
+    const settling = await this.#ports.settle(uid, {
+      ...{ asked: placeOf(spec), devices: [transitDevice(uid)] },
+      pid: await findCharon(charonPaths(this.#options.runDir, uid)),
+    })
+    const { isSettled } = settling
+    const outside = await this.#ports.ensure(uid, spec.outside, context, { isSettled })
+    if (!isSettled) await this.#setUpTransit(name, document, context.signal)
+    const isLinked = await this.#plugTransit(document, context)
     const session = await this.#session(document, outside.namespaceFile, context)
     if (outside.installed) await this.#announcements.announce(name, document, context.signal)
-    await ensureRouting(name, spec, context.signal)
+    if (!isSettled) await ensureRouting(name, spec, context.signal)
+    await settling.end()
     const open = await session.keys.open(uid, spec, this.#options.sealing)
     await session.tunnels.ensure(open, session.charon)
     const retryAfterMs = Math.min(LOOK_MS, session.tunnels.nextAskMs() ?? LOOK_MS)
@@ -103,16 +110,20 @@ export class VpnReconciler implements KindReconciler<'vpn'> {
     for (const uid of [...this.#sessions.keys()]) this.#close(uid)
   }
 
-  /** The link to the router. @returns whether the network has come to it */
-  async #ensureTransit(name: string, { uid, spec }: VpnDocument, context: RunContext): Promise<boolean> {
-    const { signal } = context
-    const { logicalPort, mac, mtu } = spec.transit
-    const device = transitDevice(uid)
-    const veth: VethNamespace = { name, device, inner: TRANSIT_INNER, mac, mtu }
+  /** The link to the router. */
+  async #setUpTransit(name: string, { uid, spec }: VpnDocument, signal: AbortSignal): Promise<void> {
+    const { mac, mtu } = spec.transit
+    const veth: VethNamespace = { name, device: transitDevice(uid), inner: TRANSIT_INNER, mac, mtu }
     await ensureVeth(veth, signal)
     await setForwarding(name, signal)
     await ipInside(name, planTransit(mtu), signal)
     await completeChecksums(veth, signal)
+  }
+
+  /** @returns whether the network has come to it */
+  async #plugTransit({ uid, spec }: VpnDocument, context: RunContext): Promise<boolean> {
+    const { logicalPort, mac } = spec.transit
+    const device = transitDevice(uid)
     await plugDevice(this.#options.driver, { kind: 'vpn-transit', uid, logicalPort, mac, device }, context)
     return this.#options.driver.find('vpn-transit', uid)?.installed === true
   }
@@ -157,6 +168,11 @@ export class VpnReconciler implements KindReconciler<'vpn'> {
     this.#sessions.delete(uid)
     session?.charon.close()
   }
+}
+
+/** What of the document is the namespace's own: addresses, the link and the ways. Pure. */
+function placeOf({ outside, transit, connections }: VpnDocument['spec']): unknown {
+  return [outside, transit, connections.map(({ peerCIDRs, localCIDRs }) => [peerCIDRs, localCIDRs])]
 }
 
 function transitDevice(uid: string): string {
