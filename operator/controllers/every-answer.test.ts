@@ -152,7 +152,8 @@ const used = async () => {
 }
 const member = () => {
   const w = memoryWorld()
-  w.put('ports', stored<Port>('p', { networkRef: { name: 'lan' }, securityGroupRefs: [{ name: 'web' }] }))
+  const spec = { networkRef: { name: 'lan' }, securityGroupRefs: [{ name: 'web' }] }
+  w.put('ports', stored<Port>('p', spec, { status: { securityGroupUIDs: ['uid-web'] } }))
   return w
 }
 const held = async () => {

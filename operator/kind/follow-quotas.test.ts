@@ -5,7 +5,7 @@ import type { Instance, Quota, SecurityGroup, Volume } from '../../lib/api/types
 import { SAMPLES } from '../../crds/suite/samples.ts'
 import { quotaOf } from '../controllers/instance/kind.ts'
 import { KIND_NAMES } from '../kinds.ts'
-import { QuietCloud } from '../testing/quiet-cloud.ts'
+import { ns, QuietCloud } from '../testing/quiet-cloud.ts'
 import { stored } from '../testing/memory-deps.ts'
 import { limitsOf } from './follow-quotas.ts'
 import type { KubeObject } from '../../lib/kube/object.ts'
@@ -158,17 +158,16 @@ describe('what a project has', () => {
   test('what was never let in does not count because it is deleted and cannot go', async () => {
     const c = await QuietCloud.furnished()
     c.make('quotas', 'main', { hard: { keyPairs: 0 } })
-    c.make('keyPairs', 'it')
-    c.vm('vm', { keyPairRef: { name: 'it' } })
+    c.operator.create('keyPairs', ns('it'), c.specOf('keyPairs'), { finalizers: ['test/hold'] })
     await c.operator.rest()
     c.operator.remove('keyPairs', { namespace: 'ns', name: 'it' })
     await c.operator.rest()
     const it = c.operator.get('keyPairs', { namespace: 'ns', name: 'it' })
     expect(findUse('keyPairs')?.has(it)).toEqual({})
     expect(used(c, 'keyPairs')).toBe(0)
-    c.operator.remove('instances', { namespace: 'ns', name: 'vm' })
+    c.drop('keyPairs', 'it')
     await c.operator.rest()
-    expect(c.operator.reason('keyPairs', { namespace: 'ns', name: 'it' })).toBe('gone')
+    expect(c.operator.reason('keyPairs', ns('it'))).toBe('gone')
   })
 
   test('nor what is deleted before it was looked at', async () => {

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
+import { SAMPLES } from '../../crds/suite/samples.ts'
 import type { KubeObject } from '../../lib/kube/object.ts'
-import { waitForUsers } from './holders.ts'
+import { KIND_NAMES, KINDS } from '../kinds.ts'
+import { memoryWorld, stored } from '../testing/memory-deps.ts'
+import { listHolders, waitForUsers } from './holders.ts'
+import { resourceKindOf, type AnyReference, type KindName } from './row.ts'
 
 describe('waitForUsers', () => {
   test('names the machine that a Port was made for, since that is what a person deletes', () => {
@@ -42,3 +46,28 @@ function port(
     },
   }
 }
+
+describe('listHolders', () => {
+  const samples = KIND_NAMES.flatMap((name) =>
+    (SAMPLES[resourceKindOf(name).kind] ?? []).flatMap((sample, i) =>
+      Object.entries((KINDS[name].references ?? {}) as Record<string, AnyReference<KubeObject>>)
+        .filter(([, reference]) => 'holds' in reference)
+        .map(([index, reference]) => [`${name}, sample ${i}`, index, name, reference, sample] as const),
+    ),
+  )
+
+  // Who was never let in is refused a target that is being deleted: if it held it, each would wait for the other for ever.
+  test.each(samples)('%s: one that was given nothing yet holds no %s', (_, __, name, reference, { spec }) => {
+    const { namespaced, kind } = resourceKindOf(name)
+    const w = memoryWorld()
+    const user = stored(`new-${kind.toLowerCase()}`, spec, { namespace: namespaced ? 'ns' : '' })
+    w.put(name, user as never)
+    for (const { ref } of reference.refs(user)) {
+      const to = reference.to as KindName
+      const namespace = resourceKindOf(to).namespaced ? (ref.namespace ?? 'ns') : ''
+      const shared = { sharedWith: [{ namespace: '*' }] }
+      const target = stored(ref.name, shared, { namespace, deleted: true })
+      expect(listHolders(to, target, w.deps.caches)).toEqual([])
+    }
+  })
+})

@@ -17,10 +17,15 @@ export function listHolders(name: KindName, target: KubeObject, caches: Caches):
     return Object.entries(references).flatMap(([index, reference]) => {
       if (reference.to !== name || !reference.holds) return []
       const all = users.listBy(index, keyOfObject(target))
-      const holders = all.filter((user) => user.metadata.uid !== target.metadata.uid && reference.holds?.(user, target))
+      const holders = all.filter((user) => user.metadata.uid !== target.metadata.uid && isHeld(reference, user, target))
       return holders.length === 0 ? [] : [[resourceKindOf(userName).kind, holders] as const]
     })
   })
+}
+
+/** Never by one that is refused it for being deleted: each would wait for the other. */
+function isHeld(reference: AnyReference<KubeObject>, user: KubeObject, target: KubeObject): boolean {
+  return reference.holds?.(user, target) === true && reference.isKept?.(user, target) !== false
 }
 
 /**

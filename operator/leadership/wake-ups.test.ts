@@ -216,6 +216,7 @@ const NOT_OF_KIND: Partial<Record<KindName, Record<string, string>>> = {
     InUse: 'nothing refers to a FirewallGroup',
     RouterDeleting: 'it stands there until the Router is gone',
   },
+  flavors: { InUse: 'nobody holds one: a machine has its size in its status' },
   floatingIPs: {
     InUse: 'nothing refers to a FloatingIP',
     SubnetDeleting: 'it holds the Subnet of its address, and asks for none that is being deleted',

@@ -15,7 +15,7 @@ const user = (more: object = {}) =>
       denyEgress: true,
       rules: [{ direction: 'ingress', remoteAddressGroupRef: { namespace: 'ns', name: 'partners' } }],
     },
-    more,
+    { status: { remoteUIDs: ['uid-partners'] }, ...more },
   )
 
 test('its ranges are there at once', async () => {
@@ -31,6 +31,7 @@ test.each([
   ['a rule of a namespace that it is shared with', user({ namespace: 'b' }), true],
   ['a rule of a namespace that it is not shared with', user({ namespace: 'c' }), false],
   ['a rule of a group that goes too', user({ deleted: true }), false],
+  ['a rule that was never in force', user({ status: { remoteUIDs: [] } }), false],
 ])('%s holds it: %#', async (_, holder, isHeld) => {
   const w = memoryWorld()
   const sharedWith = [{ namespace: 'b' }]

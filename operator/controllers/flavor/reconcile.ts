@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Flavor } from '../../../lib/api/types.ts'
+import { done, released, type Outcome } from '../../../lib/outcome.ts'
+import { waitForHolders } from '../../kind/holders.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { done, released, waitFor, type Outcome } from '../../../lib/outcome.ts'
-import { listHolders, namesOfUsers } from '../../kind/holders.ts'
 
-/** A Flavor is only data. It can go once no unplaced machine names it; a placed machine keeps its size in its status. */
+/** A Flavor is only data, and no machine holds it: a placed one has its size in its status, any other waits for a Flavor of that name. */
 export function reconcileFlavor(flavor: Flavor, deps: Pick<OperatorDeps, 'caches'>): Outcome {
-  const status = (flavor.status ??= {})
-  if (flavor.metadata.deletionTimestamp === undefined) {
-    status.state = 'ACTIVE'
-    return done
-  }
-  status.state = 'DELETING'
-  const [waiting] = listHolders('flavors', flavor, deps.caches)
-  return waiting ? waitFor('InUse', `still to be placed: ${namesOfUsers(...waiting)}`) : released
+  const isGoing = flavor.metadata.deletionTimestamp !== undefined
+  flavor.status = { ...flavor.status, state: isGoing ? 'DELETING' : 'ACTIVE' }
+  return isGoing ? (waitForHolders('flavors', flavor, deps.caches) ?? released) : done
 }

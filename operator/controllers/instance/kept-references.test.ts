@@ -8,7 +8,6 @@ import type { InstanceDocument } from '../../../lib/contract/documents.ts'
 import { active, machine, machineWorld, parts, putNode, setSecret, runs, step } from '../../testing/machine-world.ts'
 import { stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { reconcileImage } from '../image/reconcile.ts'
-import { reconcileFlavor } from '../flavor/reconcile.ts'
 import { UserDataStore } from './user-data.ts'
 
 interface Case {
@@ -170,16 +169,6 @@ test('a machine that never had a place holds no Image, and takes none that is be
   w.put('images', image)
   expect(await step(w, machine())).toMatchObject({ kind: 'wait', reason: 'ImageDeleting' })
   expect(await reconcileImage(image, w.deps, w.run)).not.toMatchObject({ reason: 'InUse' })
-})
-
-test('a Flavor is held by machines without a size alone', () => {
-  const w = machineWorld()
-  const flavor = { ...parts.flavor(), metadata: { ...parts.flavor().metadata, deletionTimestamp: 'now' } }
-  const size = { vcpus: 1, memoryMiB: 256, rootDiskGiB: 1 }
-  w.put('instances', machine({}, { status: { epoch: 1, flavor: size, pendingReleases: [{ node: 'c1', epoch: 1 }] } }))
-  expect(reconcileFlavor(flavor, w.deps)).toEqual({ kind: 'released' })
-  w.put('instances', machine())
-  expect(reconcileFlavor(flavor, w.deps)).toMatchObject({ reason: 'InUse' })
 })
 
 test('a tombstone keeps the user data until the next document has it', async () => {

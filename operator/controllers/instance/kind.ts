@@ -23,11 +23,10 @@ const node: Reference<Instance, 'computeNodes'> = {
   holds: () => true,
 }
 
-/** Not held once the machine is placed: its size is then in its status. */
+/** Held by nobody: the size of a placed machine is in its status, and one that is not placed yet waits for another of that name. */
 export const flavor: Reference<Instance, 'flavors'> = {
   to: 'flavors',
   refs: ({ spec }) => [{ ref: spec.flavorRef, field: 'spec.flavorRef' }],
-  holds: ({ status }) => status?.flavor === undefined,
 }
 
 export const image: Reference<Instance, 'images'> = {
@@ -43,7 +42,7 @@ export const keyPair: Reference<Instance, 'keyPairs'> = {
   to: 'keyPairs',
   refs: ({ spec }) => (spec.keyPairRef ? [{ ref: spec.keyPairRef, field: 'spec.keyPairRef' }] : []),
   isKept: wasPlaced,
-  holds: () => true,
+  holds: wasPlaced,
 }
 
 /** The Network is held by its Ports, not by the machine. */

@@ -7,8 +7,8 @@ import { reconcileKeyPair } from './reconcile.ts'
 
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl github'
 const keyPair = (publicKey = KEY, more: object = {}) => stored<KeyPair>('k', { publicKey }, more)
-const user = () =>
-  stored<Instance>('vm', { flavorRef: { name: 'f' }, imageRef: { name: 'i' }, keyPairRef: { name: 'k' } })
+const user = (status: object) =>
+  stored<Instance>('vm', { flavorRef: { name: 'f' }, imageRef: { name: 'i' }, keyPairRef: { name: 'k' } }, { status })
 
 test('a key is told by its type and fingerprint', () => {
   const k = keyPair()
@@ -26,9 +26,9 @@ test('what is no key is refused, and nothing is said of it', () => {
   expect(k.status).toEqual({})
 })
 
-test('it is deleted once no machine names it, even if it never was a valid key', () => {
+test('it is deleted once no machine that has a place names it, even if it never was a valid key', () => {
   const w = memoryWorld()
-  w.put('instances', user())
+  w.put('instances', user({ node: 'c1' }))
   const k = keyPair('ssh-dss AAAA', { deleted: true })
   expect(reconcileKeyPair(k, w.deps)).toMatchObject({
     kind: 'wait',
@@ -36,6 +36,6 @@ test('it is deleted once no machine names it, even if it never was a valid key',
     message: expect.stringContaining('ns/vm'),
   })
   expect(k.status).toEqual({ state: 'DELETING' })
-  w.drop('instances', user())
+  w.put('instances', user({}))
   expect(reconcileKeyPair(k, w.deps)).toEqual({ kind: 'released' })
 })

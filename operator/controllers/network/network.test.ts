@@ -13,6 +13,8 @@ import { runAsLoop } from '../../testing/as-the-loop.ts'
 const network = (mtu?: number, more: object = {}) => stored<Network>('lan', mtu === undefined ? {} : { mtu }, more)
 const port = (status: Port['status'], more: object = {}) =>
   stored<Port>('p', { networkRef: { name: 'lan', namespace: 'ns' } }, { status, ...more })
+const subnet = (status: NonNullable<Subnet['status']>) =>
+  stored<Subnet>('s', { networkRef: { name: 'lan' }, cidr: '10.0.0.0/24' }, { status })
 const cloud = (name: string, spec: Cloud['spec'] = {}) => stored<Cloud>(name, spec, { namespace: '' })
 
 describe('create: MTU', () => {
@@ -85,7 +87,9 @@ describe('delete', () => {
   test.each([
     ['a port', 'ports', port({ networkUID: 'uid-lan' }), 'Port ns/p'],
     ['a port of another project', 'ports', port({ networkUID: 'uid-lan' }, { namespace: 'b' }), 'Port b/p'],
-    ['a subnet', 'subnets', stored<Subnet>('s', { networkRef: { name: 'lan' }, cidr: '10.0.0.0/24' }), 'Subnet ns/s'],
+    ['a subnet', 'subnets', subnet({ state: 'ACTIVE' }), 'Subnet ns/s'],
+    ['a subnet that goes', 'subnets', subnet({ state: 'DELETING' }), 'Subnet ns/s'],
+    ['a subnet that was never made', 'subnets', subnet({ state: 'BUILD' }), undefined],
     ['a port that was never let in', 'ports', port({}), undefined],
   ] as const)('%s', async (_, cache, user, named) => {
     const w = memoryWorld()

@@ -12,7 +12,12 @@ const group = (name: string, remotes: readonly string[] = [], more: object = {})
     more,
   )
 const port = (securityGroup: string) =>
-  stored<Port>('p', { networkRef: { name: 'lan' }, securityGroupRefs: [{ name: securityGroup }] })
+  stored<Port>(
+    'p',
+    { networkRef: { name: 'lan' }, securityGroupRefs: [{ name: securityGroup }] },
+    { status: { securityGroupUIDs: [`uid-${securityGroup}`] } },
+  )
+const inForce = { status: { remoteUIDs: ['uid-web'] } }
 const ready = (generation: number) => ({
   conditions: [
     {
@@ -180,7 +185,7 @@ describe('a group of another namespace', () => {
     ['is held by nobody that it is not shared with', [{ namespace: 'third' }], undefined],
   ])('%s', async (_, sharedWith, user) => {
     const w = memoryWorld()
-    w.put('securityGroups', db())
+    w.put('securityGroups', db(inForce))
     const outcome = await reconcileSecurityGroup(web(sharedWith, { deleted: true }), w.deps, w.run)
     if (user === undefined) expect(outcome).toEqual({ kind: 'released' })
     else expect(outcome).toMatchObject({ reason: 'InUse', message: expect.stringContaining(user) })
@@ -227,10 +232,11 @@ describe('delete', () => {
   })
   test.each([
     ['members', [], [port('web')], 'Port ns/p'],
-    ['a rule of another group', [group('db', ['web'])], [], 'SecurityGroup ns/db'],
+    ['a rule of another group', [group('db', ['web'], inForce)], [], 'SecurityGroup ns/db'],
+    ['a rule that was never in force', [group('db', ['web'], { status: { remoteUIDs: [] } })], [], undefined],
     ['a rule of its own', [group('web', ['web'], { deleted: true })], [], undefined],
     ['a rule of a group that goes too', [group('db', ['web'], { deleted: true })], [], undefined],
-    ['a rule of another namespace’s group', [group('db', ['web'], { namespace: 'other' })], [], undefined],
+    ['a rule of another namespace’s group', [group('db', ['web'], { namespace: 'other', ...inForce })], [], undefined],
   ])('%s', async (_, groups, ports, user) => {
     const w = memoryWorld()
     const web = group('web', ['web'])

@@ -6,7 +6,17 @@ import { oneOf } from '../../quota/quota-use.ts'
 export const network: Reference<Subnet, 'networks'> = {
   to: 'networks',
   refs: ({ spec }) => [{ ref: spec.networkRef, field: 'spec.networkRef' }],
-  holds: () => true,
+  isKept: wasMade,
+  holds: wasMade,
+}
+
+/** It was in the backend once; of one that goes nobody knows, and it goes by itself. */
+function wasMade(subnet: Subnet): boolean {
+  return isActive(subnet) || subnet.status?.state === 'DELETING'
+}
+
+export function isActive({ status }: Subnet): boolean {
+  return status?.gatewayIP !== undefined || status?.state === 'ACTIVE'
 }
 
 /** The SubnetPool that gives its range. What it has of a pool it keeps, whatever becomes of the pool. */

@@ -9,7 +9,7 @@ import type { LogicalSubnet } from '../../network/logical-kinds.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { listNames, waitForHolders } from '../../kind/holders.ts'
 import { resolveOnly } from '../../kind/resolve.ts'
-import { network as networkOfSubnet } from './kind.ts'
+import { isActive, network as networkOfSubnet } from './kind.ts'
 import { assertSupported, hasFeature } from '../common/sdn-controller.ts'
 import { isRealised, type RealisedNetwork } from '../common/realised-network.ts'
 import { hasDhcp } from './dhcp.ts'
@@ -88,7 +88,7 @@ export function rankOf(subnet: Subnet): SubnetRank {
     uid,
     cidr: cidrOf(subnet) ?? '',
     creationTimestamp,
-    isActive: subnet.status?.gatewayIP !== undefined || subnet.status?.state === 'ACTIVE',
+    isActive: isActive(subnet),
   }
 }
 

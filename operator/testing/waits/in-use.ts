@@ -23,24 +23,6 @@ const withDisk = (c: QuietCloud) => {
 const USES: Use[] = [
   { where: ['images', ns('guest')], by: 'a machine', use: (c) => c.vm('vm'), leave: goes('instances', 'vm') },
   {
-    where: ['flavors', { name: 'big' }],
-    by: 'a machine without a place',
-    use: (c) => {
-      c.make('flavors', 'big', { memoryMiB: 9000 })
-      c.vm('vm', { flavorRef: { name: 'big' } })
-    },
-    leave: goes('instances', 'vm'),
-  },
-  {
-    where: ['flavors', { name: 'big' }],
-    by: 'a machine that then finds one',
-    use: (c) => {
-      c.make('flavors', 'big', { memoryMiB: 9000 })
-      c.vm('vm', { flavorRef: { name: 'big' } })
-    },
-    leave: (c) => c.set('instances', 'vm', { flavorRef: { name: 'small' } }),
-  },
-  {
     where: ['keyPairs', ns('key')],
     by: 'a machine',
     use: (c) => {
