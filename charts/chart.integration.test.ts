@@ -128,7 +128,7 @@ test('the databases of OVN start anew when their scripts or the role of nodes ch
     expect(annotationsOf(await render([], 'nephele-system', changed))).not.toEqual(before)
     rmSync(changed, { recursive: true })
   }
-})
+}, 60_000)
 
 function replaceIn(path: string, from: string, to: string): void {
   writeFileSync(path, readFileSync(path, 'utf8').replace(from, to))
