@@ -299,6 +299,21 @@ test('a call that is refused fails, and is not made again', async () => {
   expect(driver.done).toEqual([])
 })
 
+test('what was asked for long ago is not begun; what has begun by then is ended', async () => {
+  const late = machine(action('Reset', { notAfter: new Date(Date.now() - 1000).toISOString() }))
+  await settle(late)
+  expect(said(late)).toMatchObject({ result: 'Failed', reason: 'DeadlineExceeded' })
+  const notAfter = new Date(Date.now() + 10_000).toISOString()
+  driver.ignoresShutdown = true
+  const soft = machine(action('SoftReboot', { uid: SECOND, notAfter }))
+  await run(soft)
+  aheadMs += 60_000
+  driver.guestStops(UID, 'guest')
+  await settle(soft)
+  expect(said(soft)).toMatchObject({ result: 'Succeeded' })
+  expect(driver.done).toEqual(['on'])
+})
+
 test('a type that a later operator has is refused, not the machine', async () => {
   const document = machine(action('Levitate'))
   expect(await settle(document)).toMatchObject({ state: 'running' })

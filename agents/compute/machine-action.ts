@@ -129,7 +129,7 @@ function begin(seen: ActionSeen, asked: MachineAction): ActionTurn {
     const message = 'the node’s record of what was done to the machine could not be read: it may have been done before'
     return { record: put(found(seen.record), unknown(action, message, nowMs)) }
   }
-  const refusal = findRefusal(seen, type)
+  const refusal = whyTooLate(asked, nowMs) ?? findRefusal(seen, type)
   if (refusal) return { record: put(seen.record, failed(action, refusal.reason, refusal.message, nowMs)) }
   const deed = DEEDS[type]
   if (deed) return { record: put(seen.record, action), deed: deed.deed }
@@ -141,6 +141,13 @@ function begin(seen: ActionSeen, asked: MachineAction): ActionTurn {
   }
   const stopping = { ...action, stage: 'stopping' as const }
   return goOn({ ...seen, record: put(record, stopping) }, stopping)
+}
+
+/** What was asked for long ago, of a node that was silent since, is expected by nobody. */
+function whyTooLate({ notAfter }: MachineAction, nowMs: number): { reason: string; message: string } | undefined {
+  if (notAfter === undefined || nowMs <= Date.parse(notAfter)) return undefined
+  const message = `it was not begun: its time was over at ${notAfter}, and by the clock of the node it is ${new Date(nowMs).toISOString()}`
+  return { reason: 'DeadlineExceeded', message }
 }
 
 function findRefusal({ spec, instance }: ActionSeen, type: string): { reason: string; message: string } | undefined {

@@ -971,7 +971,7 @@ export const SAMPLES: Record<string, Sample[]> = {
     {
       spec: {
         ...{ instanceRef: { name: 'web-1' }, type: 'Reboot', reboot: { type: 'Soft', softTimeoutSeconds: 30 } },
-        ...{ cancel: false, requestedBy: 'alice', ttlSecondsAfterFinished: 3600 },
+        ...{ cancel: false, requestedBy: 'alice', activeDeadlineSeconds: 90, ttlSecondsAfterFinished: 3600 },
       },
       status: {
         ...{ ...COMMON, state: 'Succeeded', startTime: '2026-01-01T00:00:00Z', completionTime: '2026-01-01T00:00:01Z' },

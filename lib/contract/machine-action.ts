@@ -31,6 +31,8 @@ export const MachineAction = z.looseObject({
   uid,
   /** One of MACHINE_ACTIONS, or a later one. */
   type: z.string().max(64),
+  /** RFC 3339: a node that has not begun by then does not begin any more. */
+  notAfter: z.iso.datetime().max(64).optional(),
   /** Of a SoftReboot: how long the guest has to shut down before it is cut off. */
   softTimeoutSeconds: z.int().min(1).max(3600).optional(),
   /** Of a SetAdminPassword: whose password, and the password, which is sealed for the node (`passwordUse`). */

@@ -36,6 +36,8 @@ export class FakeNode {
       volumes: Set<string>
     }
   >()
+  /** UIDs of what was done to machines once, in order. */
+  readonly acted: string[] = []
   /** Refuses machines for lack of room. */
   isFull = false
   /** By image UID or part of its URL: the error that its download ends with. */
@@ -229,11 +231,16 @@ function instances(node: FakeNode) {
       await node.temper.begin(context, [{ state: 'building', facts: { stages: ['ImageCached'] } }])
       const machine = start(node, document, context)
       node.instances.set(uid, machine)
+      const { action } = spec
+      if (action && !node.acted.includes(action.uid)) node.acted.push(action.uid)
       const wanted = new Set(spec.volumes.map((volume) => volume.uid))
       const isLeaving = [...machine.volumes].some((volume) => !wanted.has(volume))
       return {
         state: machine.state,
-        facts: { stages: ['ImageCached'], volumesAttached: [...machine.volumes], hypervisor: 'fake' },
+        facts: {
+          ...{ stages: ['ImageCached'], volumesAttached: [...machine.volumes], hypervisor: 'fake' },
+          ...(action ? { action: { uid: action.uid, steps: [], result: 'Succeeded' } } : {}),
+        },
         ...(isLeaving ? { retryAfterMs: 50 } : {}),
       }
     },

@@ -284,7 +284,12 @@ export class QuietOperator extends MemoryCluster {
       this.#held.delete(id)
       const now = this.world.stores[cache].findByKey(keyOfObject(object))
       if (now?.metadata.resourceVersion !== object.metadata.resourceVersion) continue
-      this.#writeAs(id, cache, object)
+      try {
+        this.#writeAs(id, cache, object)
+      } catch (error) {
+        if (!this.retriesFailures || !(error instanceof TransientError)) throw error
+        this.#queue.add(id)
+      }
       return true
     }
     return false

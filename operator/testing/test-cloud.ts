@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The operator on a real etcd, kube-apiserver and NATS, with agents whose roles are fake. For integration tests.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Agent } from '../../agents/node/agent.ts'
@@ -87,7 +87,10 @@ export class TestCloud {
     // A silent node is down after 2 s; the fake agents beat twice a second.
     const heartbeat = { intervalSeconds: 1, missesBeforeDown: 2 }
     await cloud.create<Cloud>(kinds.CLOUD, { metadata: { name: kinds.CLOUD_NAME }, spec: { heartbeat } })
-    serveCallOut(await nats.connectCallOut(), { issuerSeed: nats.issuer.seed, createTokenReview: reviewNodeName, log })
+    serveCallOut(await nats.connectCallOut(), {
+      ...{ issuerSeed: nats.issuer.seed, createTokenReview: reviewNodeName, log },
+      mayWatch: async ({ username }) => username === SUBSCRIBER,
+    })
     return cloud
   }
 
@@ -195,6 +198,13 @@ export class TestCloud {
     return this.client.create<T>(kind, object)
   }
 
+  /** One who may hear notifications, and nothing else. */
+  async connectSubscriber(): Promise<NatsConnection> {
+    const token = join(this.#dir, 'subscriber-token')
+    await writeFile(token, SUBSCRIBER)
+    return this.nats.connectWithTokenFile(token, 'subscriber', '_INBOX_subscriber')
+  }
+
   /** Takes a named backup of etcd. */
   saveStore(name: string): Promise<void> {
     return this.#plane.copyStore(join(this.#dir, name))
@@ -239,8 +249,12 @@ export class TestCloud {
   }
 }
 
-/** Here a token is a node's name, and this stands in for the apiserver's TokenReview. */
+const SUBSCRIBER = 'team-watcher'
+
+/** Here a token is a node's name, or the subscriber's, and this stands in for the apiserver's TokenReview. */
 async function reviewNodeName({ spec }: TokenReview): Promise<unknown> {
+  if (spec.token === SUBSCRIBER)
+    return { status: { authenticated: true, audiences: spec.audiences, user: { username: SUBSCRIBER, groups: [] } } }
   const user = { username: AGENT_USERNAME, extra: { 'authentication.kubernetes.io/node-name': [spec.token] } }
   return { status: { authenticated: true, audiences: spec.audiences, user } }
 }

@@ -58,6 +58,10 @@ export interface InstanceActionSpec {
     }
   }
   /**
+   * How long it may be Running before it is Failed with OutcomeUnknown, so that a node that is silent holds up no later one; its node does not begin with it any more. Absent: 600, and the time that a soft reboot gives the guest on top. *immutable*
+   */
+  activeDeadlineSeconds?: number
+  /**
    * Whether it is given up. It has an effect as long as it is Pending: what has begun is ended. *live*
    */
   cancel?: boolean

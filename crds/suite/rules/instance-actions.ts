@@ -13,6 +13,7 @@ export const INSTANCE_ACTION: RuleCase[] = [
       { 'spec.type': 'Reset', 'spec.reboot': undefined },
       { 'spec.reboot': undefined },
       { 'spec.reboot': { type: 'Hard' } },
+      { 'spec.activeDeadlineSeconds': 60 },
       { 'spec.reboot': undefined, 'spec.type': 'SetAdminPassword', 'spec.setAdminPassword': PASSWORD },
     ],
     { good: [{ 'spec.cancel': true }, { 'spec.ttlSecondsAfterFinished': 60 }] },
@@ -33,6 +34,11 @@ export const INSTANCE_ACTION: RuleCase[] = [
       { 'spec.type': 'Reset', 'spec.reboot': undefined, 'spec.setAdminPassword': PASSWORD },
     ],
     good: [{ 'spec.type': 'SetAdminPassword', 'spec.reboot': undefined, 'spec.setAdminPassword': PASSWORD }],
+  },
+  {
+    ...{ kind: 'InstanceAction', path: 'spec', says: 'the guest cannot be given all of the time' },
+    bad: { 'spec.activeDeadlineSeconds': 30 },
+    good: [{ 'spec.activeDeadlineSeconds': 31 }, { 'spec.activeDeadlineSeconds': 30, 'spec.reboot': undefined }],
   },
   {
     ...{ kind: 'InstanceAction', path: 'spec.reboot', says: 'a hard reboot does not wait for the guest' },

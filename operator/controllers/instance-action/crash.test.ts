@@ -64,7 +64,12 @@ async function scene(): Promise<Scene> {
 class Killed extends Error {}
 
 /** @returns whether there was a write of that number */
-async function restWithFault(cloud: QuietCloud, at: number, { when, then }: Fault): Promise<boolean> {
+async function restWithFault(
+  cloud: QuietCloud,
+  at: number,
+  { when, then }: Fault,
+  prepare: (cloud: QuietCloud) => unknown = letRead,
+): Promise<boolean> {
   let [writes, isDead] = [0, false]
   let hasHappened = false
   const { operator } = cloud
@@ -82,7 +87,7 @@ async function restWithFault(cloud: QuietCloud, at: number, { when, then }: Faul
   })
   operator.atWrite = () => undefined
   if (isDead) cloud.changeLeader(then.endsWith('kept') ? 'kept' : 'wiped')
-  letRead(cloud)
+  prepare(cloud)
   await cloud.operator.rest()
   return hasHappened
 }
@@ -137,6 +142,34 @@ test('operator and agent end, so that nobody knows whether it was done: that is 
     if (!hasHappened) break
   }
 })
+
+test.each(FAULTS)(
+  'a silent node holds nothing up, and does not do later what it was not told in time: $when, $then',
+  async (fault) => {
+    const anHourLater = ({ operator }: QuietCloud) =>
+      Object.assign(operator.world.run, { now: new Date('2026-01-01T01:00:00Z') })
+    for (let at = 1; ; at++) {
+      const { cloud, node, done } = await scene()
+      const where = cloud.nodeOf('vm')
+      cloud.operator.answer = (document) => (document.node === where ? undefined : node.answer(document))
+      cloud.make('instanceActions', 'again', { instanceRef: { name: 'vm' }, type: 'Reset' })
+      await cloud.operator.rest()
+      expect(endOf(cloud)?.state).toBe('Running')
+      anHourLater(cloud)
+      cloud.operator.silence(where)
+      const hasHappened = await restWithFault(cloud, at, fault, anHourLater)
+      expect([at, endOf(cloud)?.state, cloud.operator.reason('instanceActions', ns('again'))]).toEqual([
+        ...[at, 'Failed', 'OutcomeUnknown'],
+      ])
+      cloud.operator.answer = node.answer
+      cloud.operator.beat(where)
+      cloud.make('instanceActions', 'next', { instanceRef: { name: 'vm' }, type: 'CrashDump' })
+      await cloud.operator.rest()
+      expect([at, done(), endOf(cloud, 'next')?.state]).toEqual([at, ['crashDump'], 'Succeeded'])
+      if (!hasHappened) break
+    }
+  },
+)
 
 test('a store that is older than what was done has it answered, not done again', async () => {
   const { cloud, done } = await scene()

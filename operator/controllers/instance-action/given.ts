@@ -5,6 +5,7 @@ import type { MachineAction } from '../../../lib/contract/documents.ts'
 import type { Caches } from '../../kind/row.ts'
 import type { PlacedDeps } from '../../placed/placed-deps.ts'
 import type { AdminPasswords } from '../../secrets/admin-passwords.ts'
+import { deadlineOf, isHard } from './deadline.ts'
 
 interface GivenDeps {
   caches: Pick<Caches, 'instanceActions'>
@@ -59,23 +60,20 @@ function orderOf({ status, metadata }: InstanceAction): string {
 }
 
 function toMachineAction(
-  { metadata, spec, status }: InstanceAction,
+  action: InstanceAction,
   adminPasswords: GivenDeps['adminPasswords'],
 ): MachineAction | undefined {
-  const { uid } = metadata
+  const { metadata, spec, status } = action
+  const base = { uid: metadata.uid, notAfter: new Date(deadlineOf(action).ms).toISOString() }
   if (spec.type === 'SetAdminPassword') {
-    const sealedPassword = adminPasswords.find(uid, status?.node ?? '')
+    const sealedPassword = adminPasswords.find(metadata.uid, status?.node ?? '')
     const { userName } = spec.setAdminPassword ?? {}
     return sealedPassword === undefined
       ? undefined
-      : { uid, type: spec.type, sealedPassword, ...(userName === undefined ? {} : { userName }) }
+      : { ...base, type: spec.type, sealedPassword, ...(userName === undefined ? {} : { userName }) }
   }
-  if (spec.type !== 'Reboot') return { uid, type: spec.type }
-  if (isHard(spec)) return { uid, type: 'HardReboot' }
+  if (spec.type !== 'Reboot') return { ...base, type: spec.type }
+  if (isHard(spec)) return { ...base, type: 'HardReboot' }
   const { softTimeoutSeconds } = spec.reboot ?? {}
-  return { uid, type: 'SoftReboot', ...(softTimeoutSeconds === undefined ? {} : { softTimeoutSeconds }) }
-}
-
-export function isHard({ type, reboot }: InstanceAction['spec']): boolean {
-  return type === 'Reboot' && reboot?.type === 'Hard'
+  return { ...base, type: 'SoftReboot', ...(softTimeoutSeconds === undefined ? {} : { softTimeoutSeconds }) }
 }

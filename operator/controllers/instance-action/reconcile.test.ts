@@ -76,7 +76,9 @@ test('it is written as Running before the machine’s document says it, and has 
     ...{ state: 'Running', startTime: '2026-01-01T00:00:00.000Z', node: 'n1', epoch: 3 },
     instanceUID: machine.metadata.uid,
   })
-  expect(findGivenAction(machine, world.deps)).toEqual({ uid: made.metadata.uid, type: 'SoftReboot' })
+  expect(findGivenAction(machine, world.deps)).toEqual({
+    ...{ uid: made.metadata.uid, type: 'SoftReboot', notAfter: '2026-01-01T00:12:00.000Z' },
+  })
   expect(await reconcile(made)).toMatchObject({ reason: 'ActionRunning', message: 'waiting for node n1 to begin' })
   const steps = [{ name: 'ShutdownAsked', time: START }]
   says(made, { steps })
@@ -92,13 +94,21 @@ test('it is written as Running before the machine’s document says it, and has 
 })
 
 test.each<[Partial<Spec>, object]>([
-  [{ reboot: { type: 'Soft', softTimeoutSeconds: 30 } }, { type: 'SoftReboot', softTimeoutSeconds: 30 }],
+  [
+    { reboot: { type: 'Soft', softTimeoutSeconds: 30 } },
+    { type: 'SoftReboot', softTimeoutSeconds: 30, notAfter: '2026-01-01T00:10:30.000Z' },
+  ],
   [{ reboot: { type: 'Hard' } }, { type: 'HardReboot' }],
+  [
+    { type: 'Reset', activeDeadlineSeconds: 90 },
+    { type: 'Reset', notAfter: '2026-01-01T00:01:30.000Z' },
+  ],
   [{ type: 'Reset' }, { type: 'Reset' }],
   [{ type: 'CrashDump' }, { type: 'CrashDump' }],
 ])('%j', async (spec, document) => {
   const made = await given('x', spec)
-  expect(findGivenAction(machine, world.deps)).toEqual({ uid: made.metadata.uid, ...document })
+  const uid = made.metadata.uid
+  expect(findGivenAction(machine, world.deps)).toEqual({ uid, notAfter: '2026-01-01T00:10:00.000Z', ...document })
 })
 
 describe('one at a time', () => {
@@ -226,11 +236,34 @@ describe('its end', () => {
     await reconcile(made)
     expect(made.status?.state).toBe('Running')
   })
-  test('a node that is away may still be at it', async () => {
-    const made = await given()
-    silence()
-    expect(await reconcile(made, 600)).toMatchObject({ reason: 'NodeSilent' })
-    expect(made.status?.state).toBe('Running')
+  describe('of one whose node says nothing of it', () => {
+    test.each<[string, () => void, string]>([
+      ['is away', silence, 'NodeSilent'],
+      ['is there', () => undefined, 'ActionRunning'],
+    ])('that %s: it is waited for, but not for long', async (_, happens, reason) => {
+      const made = await given('x', { reboot: { type: 'Hard' } })
+      happens()
+      expect(await reconcile(made, 599)).toMatchObject({ reason, retryAfterMs: 1000 })
+      expect(made.status?.state).toBe('Running')
+      expect(await reconcile(made, 600)).toMatchObject({ reason: 'OutcomeUnknown' })
+      expect(made.status?.state).toBe('Failed')
+      expect(findGivenAction(machine, world.deps)).toBeUndefined()
+    })
+    test('what it has done is known by its steps', async () => {
+      const made = await given('x', { activeDeadlineSeconds: 60 })
+      says(made, { steps: [{ name: 'PoweredOff', time: START }] })
+      const message = 'has not said within 60 s what came of it, after PoweredOff'
+      expect(await reconcile(made, 60)).toMatchObject({ message: expect.stringContaining(message) })
+    })
+    test('the next is not held up any longer', async () => {
+      const first = await given('a', { activeDeadlineSeconds: 60 })
+      const second = action('b')
+      second.metadata.creationTimestamp = '2026-01-01T00:00:01Z'
+      expect(await reconcile(second, 59)).toMatchObject({ reason: 'ActionInProgress' })
+      await reconcile(first, 60)
+      await reconcile(second, 60)
+      expect(second.status?.state).toBe('Running')
+    })
   })
 })
 

@@ -8,6 +8,7 @@ import { isOlder } from '../../kind/is-older.ts'
 import { findAbsence } from '../../placed/absence.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { expire, finish as markFinished, isFinished, ttlMsOf } from '../common/finished.ts'
+import { deadlineOf } from './deadline.ts'
 import { recallPassword } from './given.ts'
 import { instanceKeyOf } from './kind.ts'
 import { findUnready } from './unready.ts'
@@ -114,25 +115,45 @@ async function follow(action: InstanceAction, deps: Deps, run: ActionRun): Promi
   if (said?.result !== undefined) return finishAs(action, said, run)
   const machine = deps.caches.instances.findByKey(instanceKeyOf(action))
   const gone = whyGone(machine, { node, epoch, instanceUID })
-  if (gone !== undefined)
-    return finish(
-      action,
-      'Failed',
-      { reason: 'OutcomeUnknown', message: `${gone}: whether it was done is not known` },
-      run,
-    )
+  if (gone !== undefined) return finishUnknown(action, `${gone}: whether it was done is not known`, run)
+  const { ms, seconds } = deadlineOf(action)
+  const leftMs = ms - run.now.getTime()
+  if (leftMs <= 0) {
+    const message = `node ${node} has not said within ${seconds} s what came of it${afterLast(status)}: it may have been done`
+    return finishUnknown(action, message, run)
+  }
+  const outcome = await whileRunning(
+    action,
+    { isBegun: said !== undefined, trouble: report?.error?.message },
+    deps,
+    run,
+  )
+  if (outcome.kind !== 'wait') return outcome
+  return { ...outcome, retryAfterMs: Math.min(leftMs, outcome.retryAfterMs ?? leftMs) }
+}
+
+/** @param said what the node has said of it, and of its machine */
+async function whileRunning(
+  action: InstanceAction,
+  said: { isBegun: boolean; trouble: string | undefined },
+  deps: Deps,
+  run: ActionRun,
+): Promise<Outcome> {
+  const { node = '', instanceUID = '' } = action.status ?? {}
   const absent = findAbsence(node, { held: 'the machine', noun: 'InstanceAction' }, deps)
   if (absent) return absent
-  if (!said && !(await recallPassword(action, deps))) {
-    const lacks = await findLacking(action, { node, instanceUID: instanceUID ?? '' }, deps, run)
+  if (!said.isBegun && !(await recallPassword(action, deps))) {
+    const lacks = await findLacking(action, { node, instanceUID }, deps, run)
     if (lacks) return whileLacking(action, lacks, run)
   }
-  const last = said?.steps.at(-1)?.name
-  const why = report?.error ? `; of the machine it says: ${report.error.message}` : ''
-  const how = said
-    ? `node ${node} is at it${last === undefined ? '' : `, after ${last}`}`
-    : `waiting for node ${node} to begin`
+  const why = said.trouble === undefined ? '' : `; of the machine it says: ${said.trouble}`
+  const how = said.isBegun ? `node ${node} is at it${afterLast(action.status)}` : `waiting for node ${node} to begin`
   return waitFor('ActionRunning', `${how}${why}`.slice(0, MOST_CHARACTERS))
+}
+
+function afterLast(status: Status | undefined): string {
+  const last = status?.steps?.at(-1)?.name
+  return last === undefined ? '' : `, after ${last}`
 }
 
 /** The bus has lost it, and the Secret is not what it was: the node may have been told before. */
@@ -141,7 +162,11 @@ function whileLacking(action: InstanceAction, lacks: Outcome, run: ActionRun): O
   const leftMs = Date.parse(action.status?.startTime ?? '') + PATIENCE_MS - run.now.getTime()
   if (leftMs > 0) return { ...lacks, retryAfterMs: Math.min(leftMs, lacks.retryAfterMs ?? leftMs) }
   const message = `${lacks.message}; the node may have been told before: whether it was done is not known`
-  return finish(action, 'Failed', { reason: 'OutcomeUnknown', message: message.slice(0, MOST_CHARACTERS) }, run)
+  return finishUnknown(action, message.slice(0, MOST_CHARACTERS), run)
+}
+
+function finishUnknown(action: InstanceAction, message: string, run: ActionRun): Outcome {
+  return finish(action, 'Failed', { reason: 'OutcomeUnknown', message }, run)
 }
 
 function whyGone(

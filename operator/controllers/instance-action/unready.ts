@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance, InstanceAction } from '../../../lib/api/types.ts'
-import { isHard } from './given.ts'
+import { isHard } from './deadline.ts'
 
 /** `isFinal`: it fails for it, as Nova refuses it; else it waits a while. */
 interface Unready {
