@@ -314,6 +314,67 @@ test('what was asked for long ago is not begun; what has begun by then is ended'
   expect(driver.done).toEqual(['on'])
 })
 
+describe('a reset of the state', () => {
+  const reset = (uid = FIRST, spec: Partial<InstanceDocument['spec']> = {}) =>
+    machine(action('ResetState', { uid }), { restartPolicy: 'Never', ...spec })
+  const record = () => JSON.parse(disk.get(UID) ?? '{}') as PowerRecord
+
+  test('starts a machine that crashed and that its policy leaves off; once, whenever the agent is killed', async () => {
+    for (let at = 1; ; at++) {
+      driver.guestStops(UID, 'crashed')
+      await settle(machine(undefined, { restartPolicy: 'Never' }))
+      expect(await power()).toBe('off')
+      ;[life, driver.done.length] = [at, 0]
+      const asked = reset(`${String(at).padStart(8, '0')}-0000-4000-8000-000000000000`)
+      await settle(asked)
+      const wasKilled = life === Infinity
+      life = Infinity
+      expect([at, said(asked)?.result, ...driver.done]).toEqual([at, 'Succeeded', 'on'])
+      if (wasKilled) continue
+      expect(at).toBeGreaterThan(4)
+      break
+    }
+  })
+  test('a machine that ends at once starts without the delay that it had come to', async () => {
+    const ends = machine(undefined, { restartPolicy: 'Always' })
+    for (let turn = 0; turn < 4; turn++) {
+      driver.guestStops(UID, 'crashed')
+      await settle(ends)
+    }
+    driver.guestStops(UID, 'crashed')
+    expect(await run(ends)).toMatchObject({ retryAfterMs: expect.any(Number) })
+    expect(record().ends).toBeGreaterThan(2)
+    driver.done.length = 0
+    expect((await run(reset(FIRST, { restartPolicy: 'Always' }))).state).toBe('running')
+    expect([driver.done, record().ends]).toEqual([['on'], 0])
+  })
+  test('leaves alone what its guest shut down, and one that is to be off', async () => {
+    driver.guestStops(UID, 'guest')
+    await settle(reset())
+    await settle(reset(SECOND, { runState: 'Stopped' }))
+    expect([await power(), driver.done]).toEqual(['off', []])
+  })
+  test('gives up what is under way, and the machine is as its run state says', async () => {
+    driver.ignoresShutdown = true
+    const hung = machine(action('SoftReboot'))
+    await run(hung)
+    const asked = reset(SECOND)
+    await settle(asked)
+    expect([said(hung)?.result, said(asked)?.result, await power()]).toEqual(['Unknown', 'Succeeded', 'running'])
+    // The guest was asked, after all.
+    driver.guestStops(UID, 'guest')
+    await settle(asked)
+    expect(driver.done).toEqual(['on'])
+  })
+  test('of one that is refused is done, and what was lost of its record does not matter', async () => {
+    disk.set(UID, JSON.stringify({ ...NEW_RECORD, actionsLost: true }))
+    startAgent()
+    driver.failNext('ensure', new TerminalError('StaleEpoch', 'another epoch'))
+    await expect(run(reset())).rejects.toThrow('another')
+    expect(said(reset())).toMatchObject({ result: 'Succeeded', steps: [{ name: 'StateReset' }] })
+  })
+})
+
 test('a type that a later operator has is refused, not the machine', async () => {
   const document = machine(action('Levitate'))
   expect(await settle(document)).toMatchObject({ state: 'running' })

@@ -5,7 +5,9 @@ import { MACHINE_ACTIONS, type MachineAction, type MachineActionType } from '../
 import type { ObservedAction, RunState } from '../../lib/contract/documents.ts'
 import type { ActionRecord, Deed } from './action-record.ts'
 import { isPoweredOn } from './instance-driver.ts'
-import { observePower, without, withoutShutdown, type PowerRecord, type PowerSeen } from './power-record.ts'
+import { failed, found, put, stepped, succeeded, unknown } from './action-results.ts'
+import { observePower, withoutShutdown, type PowerRecord, type PowerSeen } from './power-record.ts'
+import { forgetFailures } from './state-reset.ts'
 
 interface ActionSeen extends PowerSeen {
   spec: { runState: RunState; action?: MachineAction | undefined }
@@ -34,9 +36,6 @@ const START_PATIENCE_MS = 300_000
 const LOOK_MS = 5_000
 /** A machine that has just been cut off is brought up to date with its document by another run before it starts. */
 const SOON_MS = 1
-/** So many are remembered: an operator that goes back to an earlier one, with a restored store, does not have it repeated. */
-const MOST_REMEMBERED = 16
-
 export function findAction(
   { actions }: Pick<PowerRecord, 'actions'>,
   uid: string | undefined,
@@ -60,6 +59,8 @@ export function toObservedAction({ uid, steps, result, reason, message }: Action
 
 /** The next step of the action under way, or of the one that its document asks for and that was never begun. */
 export function takeAction(seen: ActionSeen): ActionTurn {
+  const reset = resetState(seen)
+  if (reset) return { record: reset }
   const underWay = findUnderWay(seen.record)
   if (underWay) return goOn(seen, underWay)
   const { record } = seen
@@ -79,12 +80,25 @@ export function takeActionUnpowered(
   trouble: ActionTrouble,
 ): Pick<ActionTurn, 'record' | 'lookAgainMs'> {
   const { nowMs } = seen
+  const reset = resetState(seen)
+  if (reset) return { record: reset }
   if (isPoweredOn(seen.instance.power)) return { record: giveUp(seen, trouble) }
   const { record, lookAgainMs } = takeAction({ ...seen, record: observePower(seen) })
   const starting = findUnderWay(record)
   if (starting?.stage === 'starting' && trouble.isTerminal)
     return { record: put(record, failed(starting, 'StartFailed', toStartFailed(`: ${trouble.message}`), nowMs)) }
   return { record, ...(lookAgainMs === undefined ? {} : { lookAgainMs }) }
+}
+
+/** Before all others, since what hangs holds them up; nothing but the record is changed by it, so that it may as well be done twice. */
+function resetState({ spec: { action }, record, nowMs }: ActionSeen): PowerRecord | undefined {
+  if (action?.type !== 'ResetState' || findAction(record, action.uid)) return undefined
+  const late = whyTooLate(action, nowMs)
+  if (late) return put(found(record), failed(toRecord(action, nowMs), late.reason, late.message, nowMs))
+  const underWay = findUnderWay(record)
+  const message = 'it was given up by a ResetState: it may have been done, or not'
+  const free = underWay ? put(record, unknown(underWay, message, nowMs)) : record
+  return put(forgetFailures(found(free)), succeeded(stepped(toRecord(action, nowMs), 'StateReset', nowMs), nowMs))
 }
 
 function giveUp({ record, spec, nowMs }: ActionSeen, { reason, message, isTerminal }: ActionTrouble): PowerRecord {
@@ -209,32 +223,4 @@ function start({ record, nowMs, instance }: ActionSeen, action: ActionRecord): A
 
 function toStartFailed(why: string): string {
   return `the machine is off, and has not started${why}`
-}
-
-/** Once: a step that is taken again, after a kill in between, is still one. */
-function stepped(action: ActionRecord, name: string, nowMs: number): ActionRecord {
-  if (action.steps.some((step) => step.name === name)) return action
-  return { ...action, steps: [...action.steps, { name, time: new Date(nowMs).toISOString() }] }
-}
-
-function succeeded(action: ActionRecord, nowMs: number): ActionRecord {
-  return { ...action, stage: 'finished', stageAtMs: nowMs, result: 'Succeeded' }
-}
-
-function failed(action: ActionRecord, reason: string, message: string, nowMs: number): ActionRecord {
-  return { ...action, stage: 'finished', stageAtMs: nowMs, result: 'Failed', reason, message }
-}
-
-function unknown(action: ActionRecord, message: string, nowMs: number): ActionRecord {
-  return { ...action, stage: 'finished', stageAtMs: nowMs, result: 'Unknown', message }
-}
-
-function put(record: PowerRecord, action: ActionRecord): PowerRecord {
-  const others = (record.actions ?? []).filter(({ uid }) => uid !== action.uid)
-  return { ...record, actions: [...others, action].slice(-MOST_REMEMBERED) }
-}
-
-/** What was lost was not this document's. */
-function found(record: PowerRecord): PowerRecord {
-  return record.actionsLost ? without(record, 'actionsLost') : record
 }

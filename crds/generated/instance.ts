@@ -595,6 +595,10 @@ export interface InstanceStatus {
    */
   excludedNodes?: string[]
   /**
+   * UID of the InstanceAction of type ResetState that was carried out last: for it, excludedNodes and refusals were emptied.
+   */
+  resetByUID?: string
+  /**
    * What the last of excludedNodes said. Emptied with them.
    *
    * @maxItems 4

@@ -469,6 +469,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         pendingReleases: [{ node: 'n2', epoch: 1, evacuable: { incarnation: 1 } }],
         evacuable: { incarnation: 1 },
         excludedNodes: ['n3'],
+        resetByUID: 'c2a7b1a7-0000-4000-8000-000000000002',
         refusals: [{ node: 'n3', message: 'node n3 has no room: 33 vCPUs are more than 16 for each of 2 CPUs' }],
         restarts: 3,
         startedAt: '2025-01-01T00:00:00Z',

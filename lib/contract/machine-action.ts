@@ -6,7 +6,14 @@ import { firstOf, reason, text } from './bounds.ts'
 import { uid } from './fields.ts'
 
 /** Those that this version knows. A node that does not know a type says so (`UnsupportedAction`), and goes on with its machine. */
-export const MACHINE_ACTIONS = ['SoftReboot', 'HardReboot', 'Reset', 'CrashDump', 'SetAdminPassword'] as const
+export const MACHINE_ACTIONS = [
+  'SoftReboot',
+  'HardReboot',
+  'Reset',
+  'CrashDump',
+  'SetAdminPassword',
+  'ResetState',
+] as const
 export type MachineActionType = (typeof MACHINE_ACTIONS)[number]
 
 /** Of a user in a guest: nothing that chpasswd or a shell reads as more than a name. */

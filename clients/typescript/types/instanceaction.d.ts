@@ -19,9 +19,9 @@ export interface InstanceActionSpec {
     name: string
   }
   /**
-   * Reboot: off and on again, with what waits for a restart; Reset: the reset button: the guest begins anew at once, in the same hardware, and loses what it has not written; CrashDump: a non-maskable interrupt, on which a guest that is set up for it dumps its memory; SetAdminPassword: the agent of the guest gives a user another password. *immutable*
+   * Reboot: off and on again, with what waits for a restart; Reset: the reset button: the guest begins anew at once, in the same hardware, and loses what it has not written; CrashDump: a non-maskable interrupt, on which a guest that is set up for it dumps its memory; SetAdminPassword: the agent of the guest gives a user another password; ResetState, for administrators: what failed is forgotten, and tried again from the start. *immutable*
    */
-  type: 'Reboot' | 'Reset' | 'CrashDump' | 'SetAdminPassword'
+  type: 'Reboot' | 'Reset' | 'CrashDump' | 'SetAdminPassword' | 'ResetState'
   /**
    * How it is rebooted; absent: softly. *immutable*
    */
@@ -95,7 +95,7 @@ export interface InstanceActionStatus {
    */
   completionTime?: string
   /**
-   * The node that does it.
+   * The node that does it; absent of a ResetState whose machine has none, or one that is silent.
    */
   node?: string
   /**
@@ -115,7 +115,7 @@ export interface InstanceActionStatus {
    */
   steps?: {
     /**
-     * ShutdownAsked: the guest was asked to shut down; ForcedOff: it had not in time, or was not to be asked; PoweredOff; Started; Reset; InterruptSent: the guest got its interrupt; PasswordSet.
+     * ShutdownAsked: the guest was asked to shut down; ForcedOff: it had not in time, or was not to be asked; PoweredOff; Started; Reset; InterruptSent: the guest got its interrupt; PasswordSet; StateReset: the node has forgotten what failed.
      */
     name: string
     /**

@@ -33,6 +33,7 @@ const ACTIONS: [string, Spec, string[]][] = [
     { type: 'SetAdminPassword', setAdminPassword: { passwordSecretRef: { name: 'pw' } } },
     ['setAdminPassword'],
   ],
+  ['a reset of the state', { type: 'ResetState' }, []],
 ]
 const FAULTS: Fault[] = (['before', 'after'] as const).flatMap((when) =>
   (['dies, the bus is kept', 'dies, the bus is wiped', 'lives'] as const).map((then) => ({ when, then })),

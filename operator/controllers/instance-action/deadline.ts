@@ -6,10 +6,19 @@ const DEFAULT_SECONDS = 600
 /** As the node has it (agents/compute/machine-action.ts). */
 const SOFT_TIMEOUT_SECONDS = 120
 
-/** Until when one that has begun may go on. Pure. */
-export function deadlineOf({ spec, status, metadata }: InstanceAction): { ms: number; seconds: number } {
-  const seconds = spec.activeDeadlineSeconds ?? DEFAULT_SECONDS + guestSeconds(spec)
-  return { ms: Date.parse(status?.startTime ?? metadata.creationTimestamp ?? '') + seconds * 1000, seconds }
+/** How long one that has begun may go on. Pure. */
+export function deadlineSecondsOf({ spec }: InstanceAction): number {
+  return spec.activeDeadlineSeconds ?? DEFAULT_SECONDS + guestSeconds(spec)
+}
+
+/** Until when. Pure. */
+export function deadlineMsOf(action: InstanceAction): number {
+  const { status, metadata } = action
+  return Date.parse(status?.startTime ?? metadata.creationTimestamp ?? '') + deadlineSecondsOf(action) * 1000
+}
+
+export function leftMsOf(action: InstanceAction, now: Date): number {
+  return deadlineMsOf(action) - now.getTime()
 }
 
 function guestSeconds(spec: InstanceAction['spec']): number {

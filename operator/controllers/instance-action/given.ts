@@ -5,7 +5,7 @@ import type { MachineAction } from '../../../lib/contract/documents.ts'
 import type { Caches } from '../../kind/row.ts'
 import type { PlacedDeps } from '../../placed/placed-deps.ts'
 import type { AdminPasswords } from '../../secrets/admin-passwords.ts'
-import { deadlineOf, isHard } from './deadline.ts'
+import { deadlineMsOf, isHard } from './deadline.ts'
 
 interface GivenDeps {
   caches: Pick<Caches, 'instanceActions'>
@@ -64,7 +64,7 @@ function toMachineAction(
   adminPasswords: GivenDeps['adminPasswords'],
 ): MachineAction | undefined {
   const { metadata, spec, status } = action
-  const base = { uid: metadata.uid, notAfter: new Date(deadlineOf(action).ms).toISOString() }
+  const base = { uid: metadata.uid, notAfter: new Date(deadlineMsOf(action)).toISOString() }
   if (spec.type === 'SetAdminPassword') {
     const sealedPassword = adminPasswords.find(metadata.uid, status?.node ?? '')
     const { userName } = spec.setAdminPassword ?? {}

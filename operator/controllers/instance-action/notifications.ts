@@ -12,6 +12,7 @@ const EVENTS: Readonly<Record<InstanceAction['spec']['type'], string>> = {
   Reset: 'instance.reset',
   CrashDump: 'instance.trigger_crash_dump',
   SetAdminPassword: 'instance.set_admin_password',
+  ResetState: 'instance.reset_state',
 }
 
 /**

@@ -149,6 +149,92 @@ describe('one at a time', () => {
   })
 })
 
+describe('a ResetState', () => {
+  const reset = { type: 'ResetState' } as const
+  const answers = (of: InstanceAction, status: Instance['status'] = {}) =>
+    (machine = putMachine({}, { resetByUID: of.metadata.uid, ...status }))
+
+  test('is done when the status was found anew and the node has forgotten what failed', async () => {
+    const made = await given('x', reset)
+    expect(findGivenAction(machine, world.deps)).toMatchObject({ type: 'ResetState' })
+    says(made, { result: 'Succeeded' })
+    expect(await reconcile(made)).toMatchObject({ kind: 'wait', message: 'waiting for the operator' })
+    answers(made)
+    says(made, {})
+    expect(await reconcile(made)).toMatchObject({ kind: 'wait', message: 'waiting for node n1' })
+    says(made, { steps: [{ name: 'StateReset', time: START }], result: 'Succeeded' })
+    await reconcile(made)
+    expect([made.status?.state, made.status?.steps?.[0]?.name]).toEqual(['Succeeded', 'StateReset'])
+  })
+  test.each<[string, Instance['status']]>([
+    ['failed', { state: 'ERROR' }],
+    ['is off', { state: 'SHUTOFF' }],
+    ['is being made', { state: 'BUILD' }],
+  ])('of a machine that %s is begun', async (_, status) => {
+    putMachine({ runState: 'Stopped' }, status)
+    await given('x', reset)
+  })
+  test('of one without a node is the operator’s alone; of one on a silent node, too, which is said', async () => {
+    const unplaced = (more: Instance['status'] = {}) => {
+      delete machine.status?.node
+      machine.status = { ...machine.status, state: 'BUILD', ...more }
+      world.put('instances', machine)
+    }
+    unplaced()
+    const lone = await given('a', reset)
+    expect(lone.status?.node).toBeUndefined()
+    unplaced({ resetByUID: lone.metadata.uid })
+    await reconcile(lone)
+    expect(lone.status?.state).toBe('Succeeded')
+    putMachine()
+    silence()
+    const cut = await given('b', reset)
+    answers(cut)
+    const notes: (string | undefined)[] = []
+    await reconcileInstanceAction(cut, world.deps, { ...run(), event: ({ note }) => void notes.push(note) })
+    expect([cut.status?.state, ...notes]).toEqual([
+      ...['Succeeded', 'ResetState of Instance vm: done, but for what node n1 remembers, which was silent'],
+    ])
+  })
+  test('waits for none, ends what has begun, and what is next waits for it', async () => {
+    const stuck = await given('stuck')
+    says(stuck, { steps: [{ name: 'ShutdownAsked', time: START }] })
+    const waiting = action('waiting', { type: 'Reset' })
+    world.put('instanceActions', waiting)
+    const made = await given('x', reset)
+    const message = 'InstanceAction x (ResetState) gave it up, after ShutdownAsked: it may have been done'
+    expect(await reconcile(stuck)).toMatchObject({ reason: 'OutcomeUnknown', message })
+    expect(findGivenAction(machine, world.deps)).toMatchObject({ type: 'ResetState' })
+    expect(await reconcile(waiting)).toMatchObject({ reason: 'ActionInProgress' })
+    const later = action('later', reset)
+    expect(await reconcile(later)).toMatchObject({ message: expect.stringContaining('InstanceAction x (ResetState') })
+    world.drop('instanceActions', later)
+    answers(made)
+    says(made, { result: 'Succeeded' })
+    await reconcile(made)
+    await reconcile(waiting)
+    expect(waiting.status?.state).toBe('Running')
+  })
+  test.each<[string, (of: InstanceAction) => void, string]>([
+    ['gone', () => world.drop('instances', machine), 'InstanceNotFound'],
+    ['being deleted', () => putMachine({}, {}, { deleted: true }), 'InstanceDeleting'],
+  ])('of a machine that is %s meanwhile has nothing to do', async (_, happens, reason) => {
+    const made = await given('x', reset)
+    happens(made)
+    expect(await reconcile(made)).toMatchObject({ reason })
+    expect(made.status?.state).toBe('Failed')
+  })
+  test('of one that has left its node is done; of one whose node says nothing it ends in time', async () => {
+    const made = await given('x', reset)
+    answers(made)
+    expect(await reconcile(made, 600)).toMatchObject({ reason: 'OutcomeUnknown' })
+    const again = await given('y', reset)
+    answers(again, { node: 'n2', epoch: 4 })
+    await reconcile(again)
+    expect(again.status?.state).toBe('Succeeded')
+  })
+})
+
 describe('before it begins', () => {
   test.each<[string, Partial<Instance['spec']>, Instance['status'], Partial<Spec>, string]>([
     ['is to be off', { runState: 'Stopped' }, { state: 'SHUTOFF' }, {}, 'InstanceNotRunning'],

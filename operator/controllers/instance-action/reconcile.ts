@@ -1,28 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 import { INSTANCE_ACTION } from '../../../lib/api/kinds.ts'
-import type { InstanceAction } from '../../../lib/api/types.ts'
-import type { ObservedAction } from '../../../lib/contract/documents.ts'
-import type { Run } from '../../../lib/loop/controller.ts'
+import type { Instance, InstanceAction } from '../../../lib/api/types.ts'
 import { done, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { isOlder } from '../../kind/is-older.ts'
 import { findAbsence } from '../../placed/absence.ts'
 import type { OperatorDeps } from '../common/deps.ts'
-import { expire, finish as markFinished, isFinished, ttlMsOf } from '../common/finished.ts'
-import { deadlineOf } from './deadline.ts'
+import { expire, isFinished } from '../common/finished.ts'
+import { leftMsOf } from './deadline.ts'
+import {
+  afterLast,
+  DEFAULT_TTL_SECONDS,
+  finish,
+  finishAs,
+  finishLate,
+  finishUnknown,
+  MOST_CHARACTERS,
+  type ActionRun,
+} from './ends.ts'
 import { recallPassword } from './given.ts'
 import { instanceKeyOf } from './kind.ts'
+import { findStateReset, followReset, isStateReset, placeOfReset } from './state-reset.ts'
 import { findUnready } from './unready.ts'
 
 type Status = NonNullable<InstanceAction['status']>
 type Deps = Pick<OperatorDeps, 'adminPasswords' | 'bus' | 'caches'>
-type ActionRun = Pick<Run, 'client' | 'signal' | 'now' | 'event'>
-type Finished = Extract<NonNullable<Status['state']>, 'Succeeded' | 'Failed' | 'Cancelled'>
 
 /** How long it waits, once it is its turn, for a machine that is not there or not ready: it must not happen when nobody expects it any more. */
 const PATIENCE_MS = 60_000
-const DEFAULT_TTL_SECONDS = 604_800
-/** Of a condition. */
-const MOST_CHARACTERS = 1024
 
 /** Pending until it is its turn and its machine is ready; Running once that is written, from where on its node may do it; and one of three ends. */
 export async function reconcileInstanceAction(action: InstanceAction, deps: Deps, run: ActionRun): Promise<Outcome> {
@@ -30,9 +34,14 @@ export async function reconcileInstanceAction(action: InstanceAction, deps: Deps
   if (isFinished(action)) return expire(action, INSTANCE_ACTION, run, DEFAULT_TTL_SECONDS)
   const status = (action.status ??= {})
   status.state ??= 'Pending'
-  const outcome = await (status.state === 'Running' ? follow(action, deps, run) : begin(action, deps, run))
+  const outcome = await goOn(action, deps, run)
   if (isFinished(action)) deps.adminPasswords.forget(action.metadata.uid)
   return outcome
+}
+
+async function goOn(action: InstanceAction, deps: Deps, run: ActionRun): Promise<Outcome> {
+  if (action.status?.state !== 'Running') return begin(action, deps, run)
+  return isStateReset(action) ? followReset(action, deps, run) : follow(action, deps, run)
 }
 
 async function begin(action: InstanceAction, deps: Deps, run: ActionRun): Promise<Outcome> {
@@ -59,6 +68,7 @@ async function begin(action: InstanceAction, deps: Deps, run: ActionRun): Promis
   }
   if (machine.metadata.deletionTimestamp !== undefined)
     return waitAWhile(waitFor('InstanceDeleting', `Instance ${key} in spec.instanceRef is being deleted`))
+  if (isStateReset(action)) return give(action, machine, placeOfReset(machine, deps), run)
   const unready = findUnready(action, machine)
   if (unready?.isFinal) return finish(action, 'Failed', unready, run)
   if (unready) return waitAWhile(waitFor(unready.reason, unready.message))
@@ -67,11 +77,18 @@ async function begin(action: InstanceAction, deps: Deps, run: ActionRun): Promis
   if (absent) return waitAWhile(absent)
   const lacks = await findLacking(action, { node, instanceUID: machine.metadata.uid }, deps, run)
   if (lacks) return waitAWhile(lacks)
-  Object.assign((action.status ??= {}), {
-    ...{ state: 'Running', startTime: run.now.toISOString() },
-    ...{ node, epoch, instanceUID: machine.metadata.uid },
-  } satisfies Status)
-  // Written before the machine's document says it.
+  return give(action, machine, { node, epoch }, run)
+}
+
+/** Written before the machine's document says it. */
+function give(
+  action: InstanceAction,
+  { metadata }: Instance,
+  place: { node?: string; epoch?: number },
+  { now }: ActionRun,
+): Outcome {
+  const begun: Status = { state: 'Running', startTime: now.toISOString(), instanceUID: metadata.uid, ...place }
+  Object.assign((action.status ??= {}), begun)
   return saved
 }
 
@@ -87,11 +104,11 @@ async function findLacking(
   return adminPasswords.prepare(action, { ...place, sealingKey }, run)
 }
 
-/** One that has begun, or that was made before. */
+/** One that has begun, or that was made before. A ResetState waits for none but another: it ends what has begun. */
 function findAhead(action: InstanceAction, { caches }: Deps): InstanceAction | undefined {
   const others = caches.instanceActions
     .listBy('instance', instanceKeyOf(action))
-    .filter(({ metadata }) => metadata.uid !== action.metadata.uid)
+    .filter((other) => other.metadata.uid !== action.metadata.uid && (!isStateReset(action) || isStateReset(other)))
   return (
     others.find(({ status }) => status?.state === 'Running') ??
     others.find((other) => isOlder(other, action) && other.metadata.deletionTimestamp === undefined)
@@ -116,12 +133,13 @@ async function follow(action: InstanceAction, deps: Deps, run: ActionRun): Promi
   const machine = deps.caches.instances.findByKey(instanceKeyOf(action))
   const gone = whyGone(machine, { node, epoch, instanceUID })
   if (gone !== undefined) return finishUnknown(action, `${gone}: whether it was done is not known`, run)
-  const { ms, seconds } = deadlineOf(action)
-  const leftMs = ms - run.now.getTime()
-  if (leftMs <= 0) {
-    const message = `node ${node} has not said within ${seconds} s what came of it${afterLast(status)}: it may have been done`
+  const reset = findStateReset(instanceUID ?? '', deps.caches)
+  if (reset) {
+    const message = `InstanceAction ${reset.metadata.name} (ResetState) gave it up${afterLast(status)}: it may have been done`
     return finishUnknown(action, message, run)
   }
+  const leftMs = leftMsOf(action, run.now)
+  if (leftMs <= 0) return finishLate(action, `node ${node}`, run)
   const outcome = await whileRunning(
     action,
     { isBegun: said !== undefined, trouble: report?.error?.message },
@@ -151,11 +169,6 @@ async function whileRunning(
   return waitFor('ActionRunning', `${how}${why}`.slice(0, MOST_CHARACTERS))
 }
 
-function afterLast(status: Status | undefined): string {
-  const last = status?.steps?.at(-1)?.name
-  return last === undefined ? '' : `, after ${last}`
-}
-
 /** The bus has lost it, and the Secret is not what it was: the node may have been told before. */
 function whileLacking(action: InstanceAction, lacks: Outcome, run: ActionRun): Outcome {
   if (lacks.kind !== 'wait') return lacks
@@ -163,10 +176,6 @@ function whileLacking(action: InstanceAction, lacks: Outcome, run: ActionRun): O
   if (leftMs > 0) return { ...lacks, retryAfterMs: Math.min(leftMs, lacks.retryAfterMs ?? leftMs) }
   const message = `${lacks.message}; the node may have been told before: whether it was done is not known`
   return finishUnknown(action, message.slice(0, MOST_CHARACTERS), run)
-}
-
-function finishUnknown(action: InstanceAction, message: string, run: ActionRun): Outcome {
-  return finish(action, 'Failed', { reason: 'OutcomeUnknown', message }, run)
 }
 
 function whyGone(
@@ -179,27 +188,4 @@ function whyGone(
   if (machine?.status?.node !== node || (machine.status.epoch ?? 0) !== epoch)
     return `the machine has left node ${node}`
   return undefined
-}
-
-function finishAs(action: InstanceAction, { result, reason, message }: ObservedAction, run: ActionRun): Outcome {
-  if (result === 'Succeeded') return finish(action, 'Succeeded', { reason: 'Succeeded', message: 'done' }, run)
-  const unsaid = 'the node does not say why'
-  const why = { reason: result === 'Unknown' ? 'OutcomeUnknown' : (reason ?? 'Failed'), message: message ?? unsaid }
-  return finish(action, 'Failed', why, run)
-}
-
-function finish(
-  action: InstanceAction,
-  state: Finished,
-  { reason, message }: { reason: string; message: string },
-  { now, event }: ActionRun,
-): Outcome {
-  markFinished(action, state, now)
-  const { type, instanceRef, requestedBy } = action.spec
-  const by = requestedBy === undefined ? '' : `, asked for by ${requestedBy},`
-  const note = `${type} of Instance ${instanceRef.name}${by}: ${message}`.slice(0, MOST_CHARACTERS)
-  event({ type: state === 'Failed' ? 'Warning' : 'Normal', reason: state, action: action.spec.type, note })
-  return state === 'Succeeded'
-    ? { kind: 'done', retryAfterMs: ttlMsOf(action, DEFAULT_TTL_SECONDS) }
-    : waitFor(reason, message, ttlMsOf(action, DEFAULT_TTL_SECONDS))
 }

@@ -10,6 +10,7 @@ import { followPciDevices } from './pci-devices.ts'
 import { ensurePorts } from './ports.ts'
 import { askForRoom, keepSize } from './quota.ts'
 import { removeInstance } from './remove.ts'
+import { resetState } from './reset-state.ts'
 import { followResize } from './resize.ts'
 import { schedule } from './schedule.ts'
 import { setStage } from './stages.ts'
@@ -32,6 +33,7 @@ async function passStages(instance: Instance, deps: InstanceDeps, run: InstanceR
   }
   if (instance.metadata.deletionTimestamp !== undefined) return removeInstance(instance, deps, run)
   status.state ??= 'BUILD'
+  if (resetState(instance, deps)) return saved
   if (dropLeft(instance, deps)) return saved
   await removeLeftPorts(instance, deps, run)
   sayDetaching(instance, deps, run)
