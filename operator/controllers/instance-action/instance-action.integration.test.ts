@@ -33,9 +33,9 @@ beforeAll(async () => {
   await createMachine(cloud, 'vm')
   machine = await untilReady(cloud, 'vm')
   const subscriber = await cloud.connectSubscriber()
-  const callback = (error: Error | null, message: { json: <T>() => T }) => {
+  const callback = (error: Error | null, message: { string: () => string }) => {
     if (error) throw error
-    heard.push(message.json())
+    heard.push(JSON.parse(message.string()) as (typeof heard)[number])
   }
   subscriber.subscribe(notificationsOf(PROJECT), { callback })
   await subscriber.flush()
