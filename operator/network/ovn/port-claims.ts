@@ -4,6 +4,7 @@ import { readString } from '../../../lib/ovsdb/values.ts'
 import { Listeners } from '../../bus/listeners.ts'
 import type { TakenPort } from '../network-driver.ts'
 import { ClaimWatch, judgeClaim } from './claim-watch.ts'
+import { GatewayCarriers } from './gateway-carriers.ts'
 import {
   claimNameOf,
   claimNameOfGateway,
@@ -34,6 +35,7 @@ export class PortClaims {
   readonly southbound: Southbound | undefined
   readonly #options: PortClaimsOptions
   readonly #watch: ClaimWatch
+  readonly #carriers: GatewayCarriers
   readonly #taken = new Listeners<ReadonlySet<string>>()
   readonly #unreported = new Listeners<readonly string[]>()
   readonly #gateways = new Listeners<readonly string[]>()
@@ -47,6 +49,11 @@ export class PortClaims {
       onLeft: (uid) => this.#forgetFormer(uid),
       onTaken: (nodes) => this.#taken.emit(nodes),
       ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
+    })
+    this.#carriers = new GatewayCarriers({
+      claimant: (name) => this.southbound?.claimantOf(name),
+      preferred: (name) => this.#requestOf(name)?.node,
+      onSettled: (name) => this.#tellGateways([name]),
     })
     this.southbound?.onClaims((names) => {
       this.#look(names)
@@ -93,7 +100,7 @@ export class PortClaims {
 
   /** The chassis that carries the traffic of a router's gateway. */
   gatewayNodeOf(routerUid: string): string | undefined {
-    return this.southbound?.synced === true ? this.southbound.claimantOf(claimNameOfGateway(routerUid)) : undefined
+    return this.southbound?.synced === true ? this.#carriers.carrierOf(claimNameOfGateway(routerUid)) : undefined
   }
 
   onGatewayMoves(listener: (routerUids: readonly string[]) => void): () => void {
@@ -102,6 +109,7 @@ export class PortClaims {
 
   close(): void {
     this.#watch.close()
+    this.#carriers.close()
   }
 
   #look(names: Iterable<string>): void {
@@ -121,7 +129,10 @@ export class PortClaims {
   }
 
   #tellGateways(names: Iterable<string>): void {
-    const routers = [...names].flatMap((name) => routerOfClaimName(name) ?? [])
+    const routers = [...names].flatMap((name) => {
+      const uid = routerOfClaimName(name)
+      return uid !== undefined && this.#carriers.update(name) ? uid : []
+    })
     if (routers.length > 0) this.#gateways.emit(routers)
   }
 
