@@ -3,6 +3,7 @@
 import { build } from 'esbuild'
 import { fork, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
+import { OPERATOR_FLAGS } from '../../local/cloud/processes.ts'
 import type { Report } from './cache-process.ts'
 
 export type Mode = 'operator' | 'caches' | 'peer'
@@ -41,7 +42,7 @@ export class MeasuredProcess {
 
   constructor({ script, kubeconfig, mode, execArgv = [] }: MeasuredOptions) {
     this.#process = fork(script, [mode, kubeconfig], {
-      execArgv: ['--expose-gc', '--max-semi-space-size=2', ...execArgv],
+      execArgv: ['--expose-gc', ...OPERATOR_FLAGS, ...execArgv],
     })
     this.before = this.#message((m) => ('before' in m ? m.before : undefined))
     this.synced = this.#message((m) => ('synced' in m ? m.synced : undefined))

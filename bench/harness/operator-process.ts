@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { TestServer } from '../../lib/nats/test-server.ts'
 import { buildProcesses } from '../../scripts/build.ts'
 import type { Api } from '../../local/control-plane/api.ts'
+import { OPERATOR_FLAGS } from '../../local/cloud/processes.ts'
 import { kubeconfig } from '../../local/control-plane/kubeconfig.ts'
 import type { ControlPlane } from '../../local/control-plane/start.ts'
 import { freePorts } from '../../local/host/free-port.ts'
@@ -21,11 +22,17 @@ export interface OperatorProcessOptions {
   /** Socket of OVN's northbound database. */
   northbound: string | undefined
   flags: readonly string[]
+  /** In the Lease. Default: bench. */
+  identity?: string
 }
+
+const READY_MS = 180_000
+let built: Promise<void> | undefined
 
 export class OperatorProcess {
   readonly #process: StartedProcess
   readonly #port: number
+  #isEnded = false
 
   private constructor(process: StartedProcess, port: number) {
     this.#process = process
@@ -33,21 +40,22 @@ export class OperatorProcess {
   }
 
   /** Resolves when it is ready. */
-  static async start({ dir, plane, api, nats, northbound, flags }: OperatorProcessOptions): Promise<OperatorProcess> {
-    await buildProcesses(['operator'])
-    const tokenFile = join(dir, 'operator', 'token')
+  static async start(options: OperatorProcessOptions): Promise<OperatorProcess> {
+    const { dir, plane, api, nats, northbound, flags, identity = 'bench' } = options
+    await (built ??= buildProcesses(['operator']))
+    const tokenFile = join(dir, identity, 'token')
     await renewToken(api, { serviceAccount: 'nephele-operator', path: tokenFile })
-    const config = join(dir, 'operator', 'kubeconfig')
+    const config = join(dir, identity, 'kubeconfig')
     const { server, certificateAuthority } = plane
     await writeFile(config, kubeconfig({ server, certificateAuthority, user: { tokenFile } }))
     const [port = 0] = await freePorts(1)
     const bundle = join(import.meta.dirname, '..', '..', 'dist', 'operator.mjs')
     const started = await startProcess({
       name: 'operator',
-      argv: [process.execPath, '--max-semi-space-size=2', ...flags, bundle],
+      argv: [process.execPath, ...OPERATOR_FLAGS, ...flags, bundle],
       env: {
         ...{ PATH: process.env['PATH'], LOG_LEVEL: process.env['BENCH_LOG'] ?? 'warn' },
-        ...{ KUBECONFIG: config, NEPHELE_IDENTITY: 'bench', NEPHELE_NAMESPACE: NAMESPACE },
+        ...{ KUBECONFIG: config, NEPHELE_IDENTITY: identity, NEPHELE_NAMESPACE: NAMESPACE },
         NEPHELE_NATS_SERVERS: nats.address.servers.join(','),
         ...{ NEPHELE_NATS_CA_FILE: nats.address.caFile, NEPHELE_NATS_KEYS_DIR: await nats.writeSeeds() },
         NEPHELE_HTTP_ADDRESS: `127.0.0.1:${port}`,
@@ -55,17 +63,18 @@ export class OperatorProcess {
           ? {}
           : { NEPHELE_OVN_NB: `unix:${northbound}`, NEPHELE_OVN_SB: `unix:${northbound}` }),
       },
-      logFile: join(dir, 'operator.log'),
+      logFile: join(dir, `${identity}.log`),
       endsWithUs: true,
     })
     const operator = new OperatorProcess(started, port)
     const isReady = async (signal: AbortSignal) => (await fetch(`${operator.url}/readyz`, { signal })).ok
-    await waitUntil('the operator', isReady, { timeoutMs: 60_000, process: started })
+    await waitUntil('the operator', isReady, { timeoutMs: READY_MS, process: started })
     return operator
   }
 
-  get isRunning(): boolean {
-    return isRunning(this.#process)
+  /** It ended by itself. */
+  get hasFailed(): boolean {
+    return !this.#isEnded && !isRunning(this.#process)
   }
 
   get pid(): number {
@@ -76,9 +85,13 @@ export class OperatorProcess {
     return `http://127.0.0.1:${this.#port}`
   }
 
+  async metrics(): Promise<string> {
+    return (await fetch(`${this.url}/metrics`, { signal: AbortSignal.timeout(READY_MS) })).text()
+  }
+
   /** Accepted writes since its start, by verb and resource. */
   async countWrites(): Promise<Map<string, number>> {
-    const page = await (await fetch(`${this.url}/metrics`)).text()
+    const page = await this.metrics()
     const lines = page.matchAll(/^nephele_api_writes_total\{verb="(\w+)",resource="([^"]+)"\} (\d+)$/gm)
     return new Map([...lines].map(([, verb, resource, count]) => [`${verb} ${resource}`, Number(count)]))
   }
@@ -94,6 +107,13 @@ export class OperatorProcess {
 
   /** As a cluster ends it, so that Node writes its profile. */
   async stop(): Promise<void> {
+    this.#isEnded = true
     await endProcess(this.#process, 30_000)
+  }
+
+  /** As a node that loses its power. */
+  async kill(): Promise<void> {
+    this.#isEnded = true
+    await endProcess(this.#process, 0)
   }
 }

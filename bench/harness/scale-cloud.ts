@@ -42,7 +42,11 @@ export interface ScaleOptions {
   heartbeatSeconds?: number
   /** A profile of the operator's CPU is written into the working directory, and the apiserver can be asked for its own. */
   profile?: boolean
+  /** The operator writes a snapshot of its heap into the working directory at SNAPSHOT_SIGNAL. */
+  snapshot?: boolean
 }
+
+export const SNAPSHOT_SIGNAL = 'SIGUSR2'
 
 export interface ScaleCloud {
   plane: ControlPlane
@@ -50,6 +54,8 @@ export interface ScaleCloud {
   client: HttpKubeClient
   nats: TestServer
   operator: OperatorProcess
+  /** Another one, which stands by. Resolves when it is ready. */
+  startOperator: (identity: string) => Promise<OperatorProcess>
   fleet: Fleet
   dir: string
 }
@@ -76,7 +82,7 @@ async function start(
   dog: Watchdog,
   atEnd: (end: () => Promise<unknown>) => void,
 ): Promise<ScaleCloud> {
-  const { nodes, hasNetwork = false, auditLog = false, isHeld = false, profile = false } = options
+  const { nodes, hasNetwork = false, auditLog = false, isHeld = false, profile = false, snapshot = false } = options
   const startedAt = performance.now()
   const say = (what: string) => console.log(`${((performance.now() - startedAt) / 1000).toFixed(0)} s: ${what}`)
   const dir = await mkdtemp(join(tmpdir(), 'nephele-bench-'))
@@ -98,20 +104,22 @@ async function start(
   dog.watchAnswers('NATS', () => jsm.getAccountInfo())
   const northbound = hasNetwork ? await startNorthbound() : undefined
   if (northbound) atEnd(() => northbound.stop())
-  const operator = await OperatorProcess.start({
-    dir,
-    plane,
-    api,
-    nats,
-    northbound: northbound?.socket,
-    flags: profile ? ['--cpu-prof', `--cpu-prof-dir=${process.cwd()}`] : [],
-  })
-  atEnd(() => operator.stop())
-  dog.watchProcess(
-    'the operator',
-    () => operator.isRunning,
-    () => operator.logTail(),
-  )
+  const flags = [
+    ...(profile ? ['--cpu-prof', `--cpu-prof-dir=${process.cwd()}`] : []),
+    ...(snapshot ? [`--heapsnapshot-signal=${SNAPSHOT_SIGNAL}`] : []),
+  ]
+  const startOperator = async (identity: string): Promise<OperatorProcess> => {
+    const options = { dir, plane, api, nats, northbound: northbound?.socket, flags, identity }
+    const started = await OperatorProcess.start(options)
+    atEnd(() => started.stop())
+    dog.watchProcess(
+      `the operator ${identity}`,
+      () => !started.hasFailed,
+      () => started.logTail(),
+    )
+    return started
+  }
+  const operator = await startOperator('bench')
   const names = Array.from({ length: nodes }, (_, i) => nodeName(i))
   const tokenDir = join(dir, 'tokens')
   await mkdir(tokenDir)
@@ -124,7 +132,7 @@ async function start(
   say('their fake agents are connected')
   await until(() => areUp(client, nodes), 'all ComputeNodes to be up', PATIENCE_MS, 2000)
   say('all are up')
-  return { plane, api, client, nats, operator, fleet, dir }
+  return { plane, api, client, nats, operator, startOperator, fleet, dir }
 }
 
 /** One that is not started yet, or is started anew, has not ended. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Projects with all that machines name, and machines in them that the fake agents run.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { FLAVOR, IMAGE, INSTANCE, NAMESPACE, NETWORK, SUBNET } from '../../lib/api/kinds.ts'
 import type { Instance } from '../../lib/api/types.ts'
 import { waitForReady } from '../../e2e/harness/wait.ts'
@@ -7,6 +8,7 @@ import * as draft from '../../e2e/harness/objects.ts'
 import type { KubeClient } from '../../lib/kube/client.ts'
 import { FAKE_DIGEST } from './fake-agent.ts'
 import { inTurns } from './in-turns.ts'
+import { Placed } from './rounds.ts'
 
 export const PROJECTS = 7
 const AT_ONCE = 32
@@ -47,11 +49,15 @@ export async function createMachines(
   await inTurns(numbers, AT_ONCE, (i) => createMachine(client, i, specOf(i)))
 }
 
-/** Resolves when as many are ACTIVE. */
+/** Resolves when as many are ACTIVE; says every half minute how many there are. */
 export async function waitForActive(client: KubeClient, count: number): Promise<void> {
-  for (;;) {
-    const active = await client.list<Instance>(INSTANCE, { fieldSelector: 'status.state=ACTIVE' })
-    if (active.length >= count) return
-    await new Promise((resolve) => setTimeout(resolve, 2000))
+  const active = Placed.watch(client, INSTANCE, 'status.state=ACTIVE')
+  try {
+    for (let waited = 1; active.count < count; waited++) {
+      await sleep(1000)
+      if (waited % 30 === 0) console.log(`${active.count} of ${count} are ACTIVE`)
+    }
+  } finally {
+    active.close()
   }
 }
