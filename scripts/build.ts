@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `npm run build`: one file a process into dist/, so that a container image or a node needs no node_modules.
 import { build } from 'esbuild'
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { COMPLETION_PROGRAM } from '../cli/commands/completion.ts'
@@ -36,7 +36,7 @@ const COMMON = {
 
 /** Bundles the processes; resolves when dist/ is complete. */
 export async function buildProcesses(names: readonly BundleName[] = ['operator', 'agent', 'resolver']): Promise<void> {
-  await build({
+  const { outputFiles } = await build({
     ...COMMON,
     entryPoints: Object.assign({}, ...names.map((name) => ({ [name]: ENTRY_POINTS[name], ...WORKERS[name] }))),
     outdir: 'dist',
@@ -44,7 +44,18 @@ export async function buildProcesses(names: readonly BundleName[] = ['operator',
     target: 'node24',
     sourcemap: 'linked',
     banner: { js: REQUIRE },
+    // A process keeps its source in memory. Names stay, for stack traces.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    write: false,
   })
+  mkdirSync(join(root, 'dist'), { recursive: true })
+  for (const { path, text } of outputFiles) writeFileSync(path, path.endsWith('.map') ? text : toAscii(text))
+}
+
+/** Node keeps a source with a single character beyond ASCII in two bytes each. esbuild escapes those of strings; those of patterns are left. */
+export function toAscii(source: string): string {
+  return source.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 const PLUGIN = 'dist/kubectl-nephele'
