@@ -7,6 +7,7 @@ import { AckPolicy, DeliverPolicy, ReplayPolicy, jetstreamManager } from '@nats-
 import { createInbox, type Msg } from '@nats-io/transport-node'
 import { OPERATOR_INBOX, keyInSubject, streamOf, type Bucket } from '../contract/subjects.ts'
 import type { Logger } from '../log.ts'
+import { PacedLine } from '../paced-line.ts'
 import type { NatsConnection } from './connect.ts'
 import { isMark } from './removed-keys.ts'
 import { ANSWER_MS } from './streams.ts'
@@ -113,6 +114,7 @@ async function followOnce(
   } finally {
     clearInterval(silence)
     clearTimeout(refresh)
+    pass.stop()
     signal.removeEventListener('abort', stop)
     subscription.unsubscribe()
     if (consumer !== undefined && !nc.isClosed()) await jsm.consumers.delete(stream, consumer).catch(() => undefined)
@@ -139,8 +141,8 @@ class Pass {
   readonly #onCaughtUp: () => void
   readonly #end: (why: string) => void
   readonly #answer: (subject: string) => void
-  /** Messages that arrive before the response to the request that created the consumer. */
-  #early: Msg[] | undefined = []
+  /** Not before the response to the request that created the consumer. */
+  readonly #line = new PacedLine<Msg>((message) => this.#take(message))
   #expected = 1
   #caughtUp = false
   #lastHeard = performance.now()
@@ -166,17 +168,21 @@ class Pass {
   begin(isRefresh: boolean, existing: number): void {
     this.#listener.restarted(isRefresh)
     if (existing === 0) this.#reachEnd()
-    const early = this.#early ?? []
-    this.#early = undefined
-    for (const message of early) this.receive(message)
+    this.#line.open()
+  }
+
+  /** What waits is not taken any more. */
+  stop(): void {
+    this.#line.close()
   }
 
   receive(message: Msg): void {
     this.#lastHeard = performance.now()
-    if (this.#early) {
-      this.#early.push(message)
-      return
-    }
+    this.#line.push(message)
+  }
+
+  /** In their order, so that the server goes on only when what it has sent was taken. */
+  #take(message: Msg): void {
     if (message.headers?.code === 100) {
       // An idle heartbeat, or a flow-control request, which must be answered.
       if (message.reply) message.respond()

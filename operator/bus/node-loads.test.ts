@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals'
 import { Registry } from 'prom-client'
 import { NodeLoads } from './node-loads.ts'
 
-test('shows what each node last said, and nothing of nodes that went silent or say nothing', async () => {
+test('shows what each node last said, and nothing of nodes that went silent, say nothing or have nothing to do', async () => {
   let nowMs = 0
   const loads = new NodeLoads(() => nowMs)
   const registry = new Registry()
@@ -15,7 +15,9 @@ test('shows what each node last said, and nothing of nodes that went silent or s
   expect(await registry.metrics()).toContain('nephele_node_work_oldest_seconds{node="n1"} 12')
   nowMs = 16 * 60_000
   expect(await registry.metrics()).not.toContain('n1')
-  expect(await registry.metrics()).toContain('nephele_node_work{node="n2",what="long"} 0')
+  expect(await registry.metrics()).not.toContain('n2')
+  loads.heard('n2', { urgent: 0, waiting: 0, long: 1, oldestSeconds: 0 })
+  expect(await registry.metrics()).toContain('nephele_node_work{node="n2",what="waiting"} 0')
   loads.heard('n2', undefined)
   expect(await registry.metrics()).not.toContain('n2')
 })

@@ -25,9 +25,9 @@ export class NodeLoads {
     return [...this.#loads].map(([node, { load }]) => ({ node, load }))
   }
 
-  /** Read when the page is asked for. */
+  /** Read when the page is asked for. Nodes without work are left out: a cloud has thousands, each with four lines. */
   register(registry: Registry): void {
-    const list = () => this.list()
+    const list = () => this.list().filter(({ load }) => Object.values(load).some((value) => value > 0))
     new Gauge({
       name: 'nephele_node_work',
       help: 'Objects on a node by what its agent does about them: waiting for a slot (urgent: deletes and power changes), or long work such as downloads',
