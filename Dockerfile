@@ -23,7 +23,7 @@ COPY dist/operator.mjs dist/operator.mjs.map dist/bootstrap.mjs dist/bootstrap.m
 COPY LICENSE /app/
 USER 65532:65532
 ENV NODE_ENV=production
-ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=2"]
+ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=2", "--memory-saver-mode"]
 CMD ["/app/operator.mjs"]
 
 # Root: it works on the node's taps, namespaces and sockets. qemu-img makes and resizes disks, ip, ethtool and nsenter make metadata

@@ -5,7 +5,7 @@ import { until } from './time/until.ts'
 import { PacedLine } from './paced-line.ts'
 
 function busyMs(ms: number): void {
-  for (const end = performance.now() + ms; performance.now() < end; );
+  for (const end = performance.now() + ms; performance.now() < end;);
 }
 
 test('takes all, in their order, also what comes while others are taken', async () => {

@@ -27,22 +27,28 @@ export class Interner {
    * changes: reconcilers change status and metadata in copies, in which shared parts would change together.
    */
   shareSpec<T extends { spec?: unknown }>(object: T): T {
-    const spec = object.spec
-    if (typeof spec !== 'object' || spec === null) return object
-    const parts = spec as Record<string, unknown>
+    if (typeof object.spec === 'object' && object.spec !== null) this.shareParts(object.spec)
+    return object
+  }
+
+  /** The same for the fields of any object that nobody changes. */
+  shareParts(object: object): void {
+    const parts = object as Record<string, unknown>
     for (const key in parts) {
       const part = parts[key]
-      if (typeof part !== 'object' || part === null) continue
-      const json = JSON.stringify(part)
-      if (json.length > LONGEST_PART) continue
-      const known = this.#parts.get(json)
-      if (known !== undefined) parts[key] = known
-      else {
-        if (this.#parts.size >= TABLE_SIZE) this.#parts.clear()
-        this.#parts.set(json, part)
-      }
+      if (typeof part === 'object' && part !== null) parts[key] = this.share(part)
     }
-    return object
+  }
+
+  /** One that says the same, if there was one. */
+  share<T extends object>(part: T): T {
+    const json = JSON.stringify(part)
+    if (json.length > LONGEST_PART) return part
+    const known = this.#parts.get(json)
+    if (known !== undefined) return known as T
+    if (this.#parts.size >= TABLE_SIZE) this.#parts.clear()
+    this.#parts.set(json, part)
+    return part
   }
 
   /** Replaces strings inside `value` in place and returns it. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { keyOfObject, keyOfRef, type KubeObject, type ObjectKey } from '../kube/object.ts'
+import { Multimap } from '../multimap.ts'
 import type { Cache, Indexes } from './cache.ts'
 import { isLaterVersion } from './resource-version.ts'
 
@@ -8,14 +9,11 @@ export interface Change<T> {
   object: T | undefined
 }
 
-/** Most index values have one object, and a Set of one costs ten times as much as its key. */
-type Bucket = ObjectKey | Set<ObjectKey>
-
 /** The cache of one informer: a map by key with a map by uid and the declared indexes; every change is O(1) in the number of objects. */
 export class ObjectStore<T extends KubeObject> implements Cache<T> {
   readonly #objects = new Map<ObjectKey, T>()
   readonly #keyByUid = new Map<string, ObjectKey>()
-  readonly #indexes = new Map<string, { valuesOf: (object: T) => readonly string[]; buckets: Map<string, Bucket> }>()
+  readonly #indexes = new Map<string, { valuesOf: (object: T) => readonly string[]; keys: Multimap }>()
 
   constructor(indexes: Indexes<T> = {}) {
     this.addIndexes(indexes)
@@ -24,9 +22,9 @@ export class ObjectStore<T extends KubeObject> implements Cache<T> {
   addIndexes(indexes: Indexes<T>): void {
     for (const [name, valuesOf] of Object.entries(indexes)) {
       if (this.#indexes.has(name)) throw new Error(`index ${name} is declared twice`)
-      const index = { valuesOf, buckets: new Map<string, Bucket>() }
+      const index = { valuesOf, keys: new Multimap() }
       this.#indexes.set(name, index)
-      for (const [key, object] of this.#objects) for (const value of valuesOf(object)) addTo(index.buckets, value, key)
+      for (const [key, object] of this.#objects) for (const value of valuesOf(object)) index.keys.add(value, key)
     }
   }
 
@@ -48,10 +46,8 @@ export class ObjectStore<T extends KubeObject> implements Cache<T> {
   }
 
   listBy(index: string, value: string): T[] {
-    const bucket = this.#index(index).buckets.get(value)
-    const keys = bucket === undefined ? [] : typeof bucket === 'string' ? [bucket] : bucket
     const found: T[] = []
-    for (const key of keys) {
+    for (const key of this.#index(index).keys.each(value)) {
       const object = this.#objects.get(key)
       if (object) found.push(object)
     }
@@ -59,8 +55,7 @@ export class ObjectStore<T extends KubeObject> implements Cache<T> {
   }
 
   countBy(index: string, value: string): number {
-    const bucket = this.#index(index).buckets.get(value)
-    return bucket === undefined ? 0 : typeof bucket === 'string' ? 1 : bucket.size
+    return this.#index(index).keys.count(value)
   }
 
   list(): T[] {
@@ -84,11 +79,11 @@ export class ObjectStore<T extends KubeObject> implements Cache<T> {
     if (old && old.metadata.uid !== object.metadata.uid) this.#keyByUid.delete(old.metadata.uid)
     this.#objects.set(key, object)
     this.#keyByUid.set(object.metadata.uid, key)
-    for (const { valuesOf, buckets } of this.#indexes.values()) {
+    for (const { valuesOf, keys } of this.#indexes.values()) {
       const values = valuesOf(object)
       // Values that stay are not removed and added again: each removal would leave a hole in the chains of a large Map.
-      for (const value of old ? valuesOf(old) : []) if (!values.includes(value)) removeFrom(buckets, value, key)
-      for (const value of values) addTo(buckets, value, key)
+      for (const value of old ? valuesOf(old) : []) if (!values.includes(value)) keys.delete(value, key)
+      for (const value of values) keys.add(value, key)
     }
     return { old, object }
   }
@@ -104,26 +99,12 @@ export class ObjectStore<T extends KubeObject> implements Cache<T> {
 
   #unlink(key: ObjectKey, old: T): void {
     this.#keyByUid.delete(old.metadata.uid)
-    for (const { valuesOf, buckets } of this.#indexes.values())
-      for (const value of valuesOf(old)) removeFrom(buckets, value, key)
+    for (const { valuesOf, keys } of this.#indexes.values()) for (const value of valuesOf(old)) keys.delete(value, key)
   }
 
-  #index(name: string): { buckets: Map<string, Bucket> } {
+  #index(name: string): { keys: Multimap } {
     const index = this.#indexes.get(name)
     if (!index) throw new Error(`no index ${name}: declare it with the informer`)
     return index
   }
-}
-
-function addTo(buckets: Map<string, Bucket>, value: string, key: ObjectKey): void {
-  const bucket = buckets.get(value)
-  if (bucket === undefined) buckets.set(value, key)
-  else if (typeof bucket !== 'string') bucket.add(key)
-  else if (bucket !== key) buckets.set(value, new Set([bucket, key]))
-}
-
-function removeFrom(buckets: Map<string, Bucket>, value: string, key: ObjectKey): void {
-  const bucket = buckets.get(value)
-  if (bucket === key) buckets.delete(value)
-  else if (typeof bucket === 'object' && bucket.delete(key) && bucket.size === 0) buckets.delete(value)
 }

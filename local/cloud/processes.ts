@@ -19,8 +19,8 @@ export interface HostCommandOptions {
   natsServer: string
 }
 
-/** Of the operator; agents have the same in supervise.sh. A source map of the bundle, once read for a stack, is 80 MiB that stay. */
-const NODE_FLAGS = ['--max-semi-space-size=2']
+/** Of the operator, as in the Dockerfile (docs/decisions/0067). A source map of the bundle, once read for a stack, is 80 MiB that stay. */
+export const OPERATOR_FLAGS = ['--max-semi-space-size=2', '--memory-saver-mode']
 
 const PATH = '/usr/local/bin:/usr/bin:/bin'
 
@@ -35,7 +35,7 @@ export function hostCommand(name: HostProcessName, o: HostCommandOptions): HostC
     }
     case 'operator':
       return {
-        argv: [NODE_PROGRAM, ...NODE_FLAGS, join(REPOSITORY, 'dist', 'operator.mjs')],
+        argv: [NODE_PROGRAM, ...OPERATOR_FLAGS, join(REPOSITORY, 'dist', 'operator.mjs')],
         env: { PATH, ...operatorEnvironment(o.layout, o.subnet) },
       }
   }

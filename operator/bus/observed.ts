@@ -2,11 +2,13 @@
 import { isDeepStrictEqual } from 'node:util'
 import { Inventory, ObservedDocument, type DocumentKind } from '../../lib/contract/documents.ts'
 import { fromNodeToken, parseDocumentKey, toDocumentKey, type DocumentKey } from '../../lib/contract/subjects.ts'
+import { Interner } from '../../lib/informer/intern.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { BucketEntry, BucketListener } from '../../lib/nats/follow.ts'
 import type { InventoryStore, ObservedStore, Unsubscribe } from './bus.ts'
 import { Listeners } from './listeners.ts'
 import { NodeShares } from './node-shares.ts'
+import { ReportsOfObject } from './reports-of-object.ts'
 import { MachineIndex, type MachineNic, type ObservedMachine } from './machine-index.ts'
 import { VolumeReports } from './volume-reports.ts'
 
@@ -16,14 +18,16 @@ import { VolumeReports } from './volume-reports.ts'
  */
 export class ObservedCache implements ObservedStore, BucketListener {
   readonly #log: Logger
-  /** By kind and uid, then by node: ownership moves. */
-  readonly #byObject = new Map<string, Map<string, ObservedDocument>>()
+  /** By kind and uid. */
+  readonly #byObject = new ReportsOfObject()
   readonly #byNode = new Map<string, Set<string>>()
   readonly #machines = new MachineIndex()
   readonly #volumes = new VolumeReports()
   readonly #listeners = new Listeners<DocumentKey>()
   readonly #shares: NodeShares
   readonly #isAsked: (key: DocumentKey) => boolean
+  /** Thousands of reports say the same. */
+  readonly #interner = new Interner()
 
   /** @param isAsked is there a document or a resource that the report answers? Looked at for new keys only. */
   constructor(log: Logger, shares = new NodeShares({ log }), isAsked: (key: DocumentKey) => boolean = () => true) {
@@ -33,20 +37,18 @@ export class ObservedCache implements ObservedStore, BucketListener {
   }
 
   find(kind: DocumentKind, uid: string, node?: string): ObservedDocument | undefined {
-    const reports = this.#byObject.get(`${kind}.${uid}`)
-    if (!reports) return undefined
-    if (node !== undefined) return reports.get(node)
-    return [...reports.values()].sort((a, b) => b.versions.epoch - a.versions.epoch)[0]
+    if (node !== undefined) return this.#byObject.find(`${kind}.${uid}`, node)
+    return this.findAll(kind, uid).toSorted((a, b) => b.versions.epoch - a.versions.epoch)[0]
   }
 
   findAll(kind: DocumentKind, uid: string): readonly ObservedDocument[] {
-    return [...(this.#byObject.get(`${kind}.${uid}`)?.values() ?? [])]
+    return this.#byObject.list(`${kind}.${uid}`)
   }
 
   listNode(node: string): readonly ObservedDocument[] {
     const documents: ObservedDocument[] = []
     for (const object of this.#byNode.get(node) ?? []) {
-      const report = this.#byObject.get(object)?.get(node)
+      const report = this.#byObject.find(object, node)
       if (report) documents.push(report)
     }
     return documents
@@ -86,26 +88,24 @@ export class ObservedCache implements ObservedStore, BucketListener {
   forget(key: DocumentKey): void {
     this.#shares.release(key.node, toDocumentKey(key))
     const object = `${key.kind}.${key.uid}`
-    const reports = this.#byObject.get(object)
-    const old = reports?.get(key.node)
-    if (!reports || !old) return
-    reports.delete(key.node)
+    const old = this.find(key.kind, key.uid, key.node)
+    if (!old) return
+    this.#byObject.delete(object, key.node)
     this.#machines.replace(old, undefined)
     this.#volumes.replace(old, undefined)
-    if (reports.size === 0) this.#byObject.delete(object)
     this.#byNode.get(key.node)?.delete(object)
     this.#listeners.emit(key)
   }
 
   put(key: DocumentKey, report: ObservedDocument): void {
     const object = `${key.kind}.${key.uid}`
-    let reports = this.#byObject.get(object)
-    if (!reports) this.#byObject.set(object, (reports = new Map<string, ObservedDocument>()))
-    const old = reports.get(key.node)
+    const old = this.find(key.kind, key.uid, key.node)
     if (isDeepStrictEqual(old, report)) return
-    reports.set(key.node, report)
-    this.#machines.replace(old, report)
-    this.#volumes.replace(old, report)
+    this.#interner.shareParts(report.facts)
+    const kept = this.#interner.intern({ ...report, versions: this.#interner.share(report.versions) })
+    this.#byObject.set(object, kept)
+    this.#machines.replace(old, kept)
+    this.#volumes.replace(old, kept)
     let objects = this.#byNode.get(key.node)
     if (!objects) this.#byNode.set(key.node, (objects = new Set()))
     objects.add(object)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDeepStrictEqual } from 'node:util'
+import { Multimap } from '../../../lib/multimap.ts'
 import type { RowChange } from '../../../lib/ovsdb/row-change.ts'
 import { isSameValue, readString, readUuids, setOf, type OvsRow } from '../../../lib/ovsdb/values.ts'
 import type { OwnedRow } from '../network-driver.ts'
@@ -46,19 +47,19 @@ export interface FoundRow {
 export class Northbound {
   readonly #rows: (table: string) => ReadonlyMap<string, OvsRow>
   readonly #kinds: TableOfKind
-  readonly #byMark = new Map<string, Set<string>>()
+  readonly #byMark = new Multimap()
   readonly #byName = new Map<string, string>()
   /** By table, then by the uuid of a port's row: the rows that have it among their ports. */
-  readonly #holders = new Map<string, Map<string, Set<string>>>(HOLDERS.map((table) => [table, new Map()]))
+  readonly #holders = new Map<string, Multimap>(HOLDERS.map((table) => [table, new Multimap()]))
 
   /** By DNS name: the rows of ports that say that they have it. */
-  readonly #claimers = new Map<string, Set<string>>()
+  readonly #claimers = new Multimap()
   /** Rows of BFD, by their port's name and by the router of their mark. */
-  readonly #sessions = new Map<string, Set<string>>()
+  readonly #sessions = new Multimap()
   /** By table and the uuid of a part (a translation, a balancer): the rows that have it. */
-  readonly #partHolders = new Map<string, Set<string>>()
+  readonly #partHolders = new Multimap()
   /** The ports of such a group, by the uuid of its row. Of the others nobody asks, and they have many. */
-  readonly #listed = new Map<string, Set<string>>()
+  readonly #listed = new Multimap()
 
   constructor(rows: (table: string) => ReadonlyMap<string, OvsRow>, kinds: TableOfKind) {
     this.#rows = rows
@@ -92,7 +93,7 @@ export class Northbound {
    * by uuid, so that the order is stable.
    */
   all(kind: LogicalKind, uid: string): FoundRow[] {
-    const uuids = [...(this.#byMark.get(`${kind}/${uid}`) ?? [])].sort()
+    const uuids = this.#byMark.get(`${kind}/${uid}`).sort()
     const rows = uuids.flatMap((uuid) => this.get(this.#kinds[kind].table, uuid) ?? [])
     const isNamed = ({ row }: FoundRow) => readString(row['name']) === uid
     return [...rows.filter(isNamed), ...rows.filter((row) => !isNamed(row))]
@@ -100,31 +101,31 @@ export class Northbound {
 
   /** Rows that claim to announce the subnet, whatever they are called. */
   announcers(subnetUid: string): FoundRow[] {
-    const uuids = [...(this.#byMark.get(`Announcer/${subnetUid}`) ?? [])].sort()
+    const uuids = this.#byMark.get(`Announcer/${subnetUid}`).sort()
     return uuids.flatMap((uuid) => this.get('Logical_Router', uuid) ?? [])
   }
 
   /** Rows of BFD at a router's port, or with the router's mark. */
   sessions(port: string, routerUid: string): FoundRow[] {
-    const uuids = [port, markedSession(routerUid)].flatMap((key) => [...(this.#sessions.get(key) ?? [])])
+    const uuids = [port, markedSession(routerUid)].flatMap((key) => this.#sessions.get(key))
     return [...new Set(uuids)].sort().flatMap((uuid) => this.get('BFD', uuid) ?? [])
   }
 
   /** Rows that claim to hold the names of a network. */
   names(networkUid: string): FoundRow[] {
-    const uuids = [...(this.#byMark.get(`Names/${networkUid}`) ?? [])].sort()
+    const uuids = this.#byMark.get(`Names/${networkUid}`).sort()
     return uuids.flatMap((uuid) => this.get('DNS', uuid) ?? [])
   }
 
   /** Rows that claim to be DHCP options of this port alone. */
   ownDhcp(portUid: string): FoundRow[] {
-    const uuids = [...(this.#byMark.get(`PortDHCP/${portUid}`) ?? [])].sort()
+    const uuids = this.#byMark.get(`PortDHCP/${portUid}`).sort()
     return uuids.flatMap((uuid) => this.get('DHCP_Options', uuid) ?? [])
   }
 
   /** Ends of a VPN's link on its own switch: the router's, and the namespace's on whatever node. */
   vpnPorts(vpnUid: string): FoundRow[] {
-    const uuids = [...(this.#byMark.get(`VPNPort/${vpnUid}`) ?? [])].sort()
+    const uuids = this.#byMark.get(`VPNPort/${vpnUid}`).sort()
     return uuids.flatMap((uuid) => this.get('Logical_Switch_Port', uuid) ?? [])
   }
 
@@ -140,7 +141,7 @@ export class Northbound {
 
   /** Ports whose rows say that they have a name, of whatever network. */
   portsNamed(name: string): FoundRow[] {
-    return [...(this.#claimers.get(name) ?? [])].flatMap((uuid) => this.get('Logical_Switch_Port', uuid) ?? [])
+    return this.#claimers.get(name).flatMap((uuid) => this.get('Logical_Switch_Port', uuid) ?? [])
   }
 
   /** Port groups that hold a port, by the row uuids of both. */
@@ -151,12 +152,12 @@ export class Northbound {
 
   /** Rows of the ports of a firewall's or balancer's group, by the uuid of its row. */
   portsOfGroup(groupUuid: string): string[] {
-    return [...(this.#listed.get(groupUuid) ?? [])]
+    return this.#listed.get(groupUuid)
   }
 
   /** Whether a port's row is one of the switch's, by the uuids of both. */
   isOn(switchUuid: string, portUuid: string): boolean {
-    return this.#holders.get('Logical_Switch')?.get(portUuid)?.has(switchUuid) ?? false
+    return this.#holders.get('Logical_Switch')?.has(portUuid, switchUuid) ?? false
   }
 
   /** All of them, by uuid. */
@@ -171,7 +172,7 @@ export class Northbound {
 
   /** Rows of the table that have a translation or a balancer, by its row's uuid: the database lets it be several. */
   holdersOf(table: PartsHolder, partUuid: string): string[] {
-    return [...(this.#partHolders.get(`${table}/${partUuid}`) ?? [])]
+    return this.#partHolders.get(`${table}/${partUuid}`)
   }
 
   /** Names of all switch ports, ours or not. */
@@ -208,22 +209,22 @@ export class Northbound {
     const old = before && this.#markKey(table, before)
     const now = after && this.#markKey(table, after)
     if (old === now) return
-    if (old !== undefined) removeFrom(this.#byMark, old, uuid)
-    if (now !== undefined) addTo(this.#byMark, now, uuid)
+    if (old !== undefined) this.#byMark.delete(old, uuid)
+    if (now !== undefined) this.#byMark.add(now, uuid)
   }
 
   #claim({ table, uuid, before, after }: RowChange): void {
     if (table !== 'Logical_Switch_Port') return
     const [old, now] = [before, after].map((row) => row && dnsNameOf(row))
     if (old === now) return
-    if (old !== undefined) removeFrom(this.#claimers, old, uuid)
-    if (now !== undefined) addTo(this.#claimers, now, uuid)
+    if (old !== undefined) this.#claimers.delete(old, uuid)
+    if (now !== undefined) this.#claimers.add(now, uuid)
   }
 
   #watchHop({ table, uuid, before, after }: RowChange): void {
     if (table !== 'BFD') return
-    for (const key of before ? sessionKeys(before) : []) removeFrom(this.#sessions, key, uuid)
-    for (const key of after ? sessionKeys(after) : []) addTo(this.#sessions, key, uuid)
+    for (const key of before ? sessionKeys(before) : []) this.#sessions.delete(key, uuid)
+    for (const key of after ? sessionKeys(after) : []) this.#sessions.add(key, uuid)
   }
 
   /** Undefined when a mark stands in a table where its kind does not live. */
@@ -248,15 +249,15 @@ export class Northbound {
       if (holder !== table) continue
       const { added, removed } =
         column === 'qos_rules' ? (members?.[column] ?? NO_CHANGE) : differenceOf(column, before, after)
-      for (const part of removed) removeFrom(this.#partHolders, `${table}/${part}`, uuid)
-      for (const part of added) addTo(this.#partHolders, `${table}/${part}`, uuid)
+      for (const part of removed) this.#partHolders.delete(`${table}/${part}`, uuid)
+      for (const part of added) this.#partHolders.add(`${table}/${part}`, uuid)
     }
     if (!holders || !ports) return
-    for (const port of ports.removed) removeFrom(holders, port, uuid)
-    for (const port of ports.added) addTo(holders, port, uuid)
+    for (const port of ports.removed) holders.delete(port, uuid)
+    for (const port of ports.added) holders.add(port, uuid)
     if (table !== 'Port_Group' || !isListed(readString((after ?? before)?.['name']) ?? '')) return
-    for (const port of ports.removed) removeFrom(this.#listed, uuid, port)
-    for (const port of ports.added) addTo(this.#listed, uuid, port)
+    for (const port of ports.removed) this.#listed.delete(uuid, port)
+    for (const port of ports.added) this.#listed.add(uuid, port)
   }
 
   #unname({ table, uuid, before, after }: RowChange): void {
@@ -313,15 +314,4 @@ function isNamed(table: string): boolean {
 
 function nameKey(table: string, row: OvsRow): string {
   return `${table}/${readString(row['name']) ?? ''}`
-}
-
-function addTo(index: Map<string, Set<string>>, key: string, uuid: string): void {
-  const held = index.get(key)
-  if (held) held.add(uuid)
-  else index.set(key, new Set([uuid]))
-}
-
-function removeFrom(index: Map<string, Set<string>>, key: string, uuid: string): void {
-  const held = index.get(key)
-  if (held?.delete(uuid) && held.size === 0) index.delete(key)
 }
