@@ -10,6 +10,7 @@ import { ControlLoop } from '../../lib/loop/control-loop.ts'
 import type { EventRecorder } from '../../lib/loop/events.ts'
 import { fencedClient, heldFence, type Fence } from '../../lib/leader/fence.ts'
 import type { Informers } from '../../lib/informer/informers.ts'
+import { inTurns, nextTurn } from '../../lib/time/next-turn.ts'
 import type { LoopMetrics } from '../../lib/loop/metrics.ts'
 import type { Authority } from '../../lib/pki/authority.ts'
 import type { Bus, HeartbeatSettings, Writer } from '../bus/bus.ts'
@@ -164,26 +165,40 @@ async function run(deps: OperatorDeps, office: Office, options: LeadershipOption
   )
   const controllers = Object.fromEntries(loops) as unknown as Controllers
   const collector = new TombstoneCollector(deps, log)
-  const ends = [
-    followCaches(deps, watched, collector),
-    watchRegression(deps, controllers, { watched, collector, writer }),
-    notify(deps, watched, { isHeld, log }),
-    tellPackets({ ...deps, events, isHeld, log }),
-    followCloud(deps, controllers, {
-      client: informers.observing(fencedClient(client, fence)),
-      ...{ signal: fence.signal, watched, collector, writer, log },
-    }),
-    superviseNetwork(deps, controllers, { signal: fence.signal, log }),
-    measureNetwork(deps.network, metrics),
-    watched.clouds.onChange(({ object }) => metrics.regressed.set(isRegressed(object) ? 1 : 0)),
+  const { signal } = fence
+  const beginnings: (() => () => void)[] = [
+    () => followCaches(deps, watched, collector),
+    () => watchRegression(deps, controllers, { watched, collector, writer }),
+    () => notify(deps, watched, { isHeld, log }),
+    () => tellPackets({ ...deps, events, isHeld, log }),
+    () =>
+      followCloud(deps, controllers, {
+        client: informers.observing(fencedClient(client, fence)),
+        ...{ signal, watched, collector, writer, log },
+      }),
+    () => superviseNetwork(deps, controllers, { signal, log }),
+    () => measureNetwork(deps.network, metrics),
+    () => watched.clouds.onChange(({ object }) => metrics.regressed.set(isRegressed(object) ? 1 : 0)),
   ]
-  collector.considerAll()
-  log.info({ term: fence.term, controllers: loops.size }, 'leading')
+  const ends: (() => void)[] = []
+  const running: Promise<void>[] = []
   try {
-    await Promise.all([...loops.values()].map((loop) => loop.run()))
+    await inTurns(beginnings, signal, (end) => ends.push(end))
+    collector.considerAll()
+    await nextTurn()
+    log.info({ term: fence.term, controllers: loops.size }, 'leading')
+    const runs = [...loops.values()].map((loop) => () => loop.run())
+    await inTurns(runs, signal, (run) => running.push(heard(run)))
+    await Promise.all(running)
   } finally {
     for (const end of ends) end()
   }
+}
+
+/** Its failure is seen when all are waited for, and is nobody's fault until then. */
+function heard(run: Promise<void>): Promise<void> {
+  run.catch(() => undefined)
+  return run
 }
 
 interface CloudFollower {
