@@ -7,6 +7,7 @@ import { parseArguments, type Arguments } from './command-line/arguments.ts'
 import { UsageError, type Command, type Context } from './command-line/command.ts'
 import { COMMANDS } from './commands/all.ts'
 import { complete } from './complete.ts'
+import { readHidden } from './command-line/read-hidden.ts'
 import { terminalText } from './output/terminal-text.ts'
 
 /** As sysexits and kubectl: 1 for what failed, 2 for what cannot be meant. */
@@ -26,14 +27,15 @@ function usage(): string {
   ].join('\n')
 }
 
-function findCommand(
-  [name, ...words]: readonly string[],
-  rest: readonly string[],
-): { command: Command; words: string[] } {
+function findCommand({ words: [name, ...words], rest, isHard }: Pick<Arguments, 'words' | 'rest' | 'isHard'>): {
+  command: Command
+  words: string[]
+} {
   const command = COMMANDS.find((one) => one.name === name)
   if (!command) throw new UsageError(`there is no command "${name ?? ''}"\n\n${usage()}`)
   const { least, most } = command.arguments
-  if (words.length < least || words.length > most || (rest.length > 0 && command.takesRest !== true))
+  const isTooMuch = (rest.length > 0 && command.takesRest !== true) || (isHard && command.takesHard !== true)
+  if (words.length < least || words.length > most || isTooMuch)
     throw new UsageError(`usage: kubectl nephele ${command.name} ${command.usage}`)
   return { command, words }
 }
@@ -45,7 +47,7 @@ async function main(argv: readonly string[]): Promise<number> {
     console.log(usage())
     return 0
   }
-  const { command, words } = findCommand(given.words, given.rest)
+  const { command, words } = findCommand(given)
   const interrupted = new AbortController()
   process.once('SIGINT', () => interrupted.abort())
   const { context, close } = connect(given, interrupted.signal)
@@ -88,7 +90,8 @@ function connect(given: Arguments, signal: AbortSignal): { context: Context; clo
   const context: Context = {
     ...{ client, signal, now: new Date(), isEverywhere: given.isEverywhere },
     namespace: given.namespace ?? config.getContextObject(config.getCurrentContext())?.namespace ?? 'default',
-    ...{ output: given.output, waits: given.waits, timeoutMs: given.timeoutMs },
+    ...{ output: given.output, waits: given.waits, timeoutMs: given.timeoutMs, isHard: given.isHard },
+    readHidden,
     print: (line) => console.log(line),
     progress: showProgress,
   }

@@ -11,6 +11,8 @@ export const ACTION_STAGES = ['stopping', 'starting', 'acting', 'finished'] as c
 export interface ActionRecord extends Pick<ObservedAction, 'uid' | 'steps' | 'result' | 'reason' | 'message'> {
   type: string
   softTimeoutMs: number
+  /** After it nobody waits for its end any more. */
+  notAfterMs?: number
   stage: (typeof ACTION_STAGES)[number]
   /** Since when. */
   stageAtMs: number

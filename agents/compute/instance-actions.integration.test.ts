@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is done to a machine once, by libvirt and QEMU: seen by the process that runs it, and by libvirt's events.
+import { rename } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { passwordUse, type InstanceDocument, type MachineAction } from '../../lib/contract/documents.ts'
 import { LibvirtClient } from '../../lib/libvirt/client.ts'
@@ -8,6 +10,7 @@ import { until } from '../../lib/time/until.ts'
 import { startDriverNode, type DriverNode } from './drivers/libvirt/testing.ts'
 import type { LibvirtInstanceDriver } from './drivers/libvirt/libvirt-instance-driver.ts'
 import { InstanceReconciler } from './instance-reconciler.ts'
+import { instanceDir } from './paths.ts'
 import { instanceDocument, runContext, tombstoneOf } from './testing.ts'
 
 let at: DriverNode
@@ -100,6 +103,34 @@ test('a hard reboot is another process, of the new size; the agent is another on
   startAgent()
   expect((await run(document)).facts).toMatchObject({ memoryMiB: 192, restarts: 0 })
   expect(await pidOf()).toBe(after)
+}, 60_000)
+
+test('a machine whose disk is away is cut off and does not start, which is said before its deadline; it starts when it is back', async () => {
+  const disk = join(instanceDir(at.paths, machine.uid), 'root.qcow2')
+  await rename(disk, `${disk}.away`)
+  const notAfter = new Date(Date.now() + 12_000).toISOString()
+  const document = asked(6, 'HardReboot', { notAfter })
+  await until(
+    async () => (await run(document).catch(() => undefined), said(document)?.result !== undefined),
+    'an end',
+    30_000,
+    200,
+  )
+  expect(said(document)).toMatchObject({ result: 'Failed', reason: 'StartFailed' })
+  expect(said(document)?.steps.map(({ name }) => name)).toEqual(['ForcedOff', 'PoweredOff'])
+  expect(Date.now()).toBeLessThan(Date.parse(notAfter))
+  await rename(`${disk}.away`, disk)
+  expect((await run(document)).state).toBe('running')
+}, 60_000)
+
+test('a machine whose QEMU is killed and that its policy leaves off runs again once its state is reset', async () => {
+  const never = { ...machine, spec: { ...machine.spec, restartPolicy: 'Never' as const } }
+  await at.node.exec(['kill', '-9', await pidOf()], { timeoutMs: 5_000 })
+  await until(async () => (await run(never)).state === 'crashed', 'its end', 20_000, 100)
+  const document = { ...never, spec: { ...never.spec, action: { uid: uidOf(7), type: 'ResetState' } } }
+  await settle(document)
+  expect(said(document)).toMatchObject({ result: 'Succeeded', steps: [{ name: 'StateReset' }] })
+  expect((await run(document)).state).toBe('running')
 }, 60_000)
 
 test('a guest without an agent is given no password', async () => {

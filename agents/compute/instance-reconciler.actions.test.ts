@@ -394,6 +394,20 @@ test('a machine that does not start again is reported in time, and goes on being
   expect(said(document)).toMatchObject({ result: 'Failed', reason: 'StartFailed' })
 })
 
+test('where its deadline comes first, the node says before it what it knows', async () => {
+  const document = machine(action('HardReboot', { notAfter: new Date(Date.now() + 60_000).toISOString() }))
+  await run(document)
+  for (const seconds of [40, 20]) {
+    driver.failNext('setPower', new TransientError('StartTimeout', 'no'))
+    await expect(run(document)).rejects.toThrow('no')
+    expect(said(document)?.result).toBeUndefined()
+    aheadMs += seconds * 1000
+  }
+  await settle(document)
+  expect(said(document)).toMatchObject({ result: 'Failed', reason: 'StartFailed' })
+  expect(await power()).toBe('running')
+})
+
 describe('a machine that does not come to be started', () => {
   const bare = (document: InstanceDocument) => reconciler.reconcile(document, runContext({}))
   test('because something of it is not on the node: the reboot ends in time, and it starts when it can', async () => {

@@ -2,7 +2,8 @@
 // The steps that bring one machine to its wanted state, each of which may fail without the others.
 import type { InstanceDocument } from '../../lib/contract/documents.ts'
 import { isTerminal, TransientError } from '../../lib/errors.ts'
-import { passwordUse, USER_NAME } from '../../lib/contract/documents.ts'
+import { passwordUse } from '../../lib/contract/documents.ts'
+import { USER_NAME } from '../../lib/contract/guest-password.ts'
 import type { SealingKey } from '../node/sealing-key.ts'
 import type { RunContext } from '../runtime/reconciler.ts'
 import type { HostStopping } from './host-stopping.ts'

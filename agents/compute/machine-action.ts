@@ -34,6 +34,8 @@ const SOFT_TIMEOUT_MS = 120_000
 /** After that a machine that does not start is no longer the action's concern: it is tried again, and its own report says why not. */
 const START_PATIENCE_MS = 300_000
 const LOOK_MS = 5_000
+/** So long before its deadline a node says what it knows, instead of leaving it unknown. */
+const TELLING_MS = 5_000
 /** A machine that has just been cut off is brought up to date with its document by another run before it starts. */
 const SOON_MS = 1
 export function findAction(
@@ -128,8 +130,9 @@ const DEEDS: Readonly<Record<string, { deed: Deed; step: string }>> = {
   SetAdminPassword: { deed: 'setAdminPassword', step: 'PasswordSet' },
 }
 
-function toRecord({ uid, type, softTimeoutSeconds }: MachineAction, nowMs: number): ActionRecord {
+function toRecord({ uid, type, softTimeoutSeconds, notAfter }: MachineAction, nowMs: number): ActionRecord {
   return {
+    ...(notAfter === undefined ? {} : { notAfterMs: Date.parse(notAfter) }),
     ...{ uid, type, steps: [], stage: 'acting', stageAtMs: nowMs },
     softTimeoutMs: softTimeoutSeconds === undefined ? SOFT_TIMEOUT_MS : softTimeoutSeconds * 1000,
   }
@@ -215,10 +218,17 @@ function stop(seen: ActionSeen, action: ActionRecord): ActionTurn {
 
 function start({ record, nowMs, instance }: ActionSeen, action: ActionRecord): ActionTurn {
   if (instance.power === 'running') return { record: put(record, succeeded(stepped(action, 'Started', nowMs), nowMs)) }
-  const leftMs = action.stageAtMs + START_PATIENCE_MS - nowMs
+  const patienceMs = patienceOf(action)
+  const leftMs = action.stageAtMs + patienceMs - nowMs
   if (leftMs > 0) return { record, lookAgainMs: leftMs }
-  const message = toStartFailed(` within ${START_PATIENCE_MS / 1000} s: its conditions say why`)
+  const message = toStartFailed(` within ${Math.round(patienceMs / 1000)} s: its conditions say why`)
   return { record: put(record, failed(action, 'StartFailed', message, nowMs)) }
+}
+
+/** From when it was off. After its deadline nobody waits any more. */
+function patienceOf({ notAfterMs = Infinity, stageAtMs }: ActionRecord): number {
+  const untilDeadlineMs = notAfterMs - TELLING_MS - stageAtMs
+  return untilDeadlineMs > 0 ? Math.min(START_PATIENCE_MS, untilDeadlineMs) : START_PATIENCE_MS
 }
 
 function toStartFailed(why: string): string {

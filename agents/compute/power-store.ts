@@ -16,6 +16,7 @@ const Action = z.object({
     uid: z.string(),
     type: z.string(),
     softTimeoutMs: z.number(),
+    notAfterMs: z.number().optional(),
     stage: z.enum(ACTION_STAGES),
     stageAtMs: z.number(),
   },

@@ -13,6 +13,7 @@ export interface Arguments {
   output: OutputFormat
   waits: boolean
   timeoutMs: number
+  isHard: boolean
   help: boolean
 }
 
@@ -24,6 +25,7 @@ const OPTIONS = {
   output: { type: 'string', short: 'o' },
   wait: { type: 'string' },
   timeout: { type: 'string' },
+  hard: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const
 
@@ -41,7 +43,12 @@ export function parseArguments(argv: readonly string[]): Arguments {
     throw new UsageError(`--wait=${values.wait}: true or false`)
   return {
     ...{ words: positionals, rest, output, isEverywhere: values['all-namespaces'] ?? false },
-    ...{ waits: values.wait !== 'false', timeoutMs: toMs(values.timeout), help: values.help ?? false },
+    ...{
+      waits: values.wait !== 'false',
+      timeoutMs: toMs(values.timeout),
+      isHard: values.hard ?? false,
+      help: values.help ?? false,
+    },
     ...(values.kubeconfig === undefined ? {} : { kubeconfig: values.kubeconfig }),
     ...(values.context === undefined ? {} : { context: values.context }),
     ...(values.namespace === undefined ? {} : { namespace: values.namespace }),

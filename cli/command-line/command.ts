@@ -3,7 +3,7 @@ import type { KubeClient, KubeReader } from '../../lib/kube/client.ts'
 
 /** What a command is given: the cluster, where it looks, and where it says what it found. */
 export interface Context {
-  client: Pick<KubeClient, keyof KubeReader | 'mergePatch'>
+  client: Pick<KubeClient, keyof KubeReader | 'create' | 'mergePatch' | 'remove' | 'review'>
   /** Of `--namespace`, or of the kubeconfig's context. */
   namespace: string
   /** `--all-namespaces`. */
@@ -12,6 +12,10 @@ export interface Context {
   /** `--wait=false` turns it off. */
   waits: boolean
   timeoutMs: number
+  /** `--hard`: of commands that take it. */
+  isHard: boolean
+  /** What is typed or piped in, which nobody sees: for what must stand in no argument. @param prompts for a person, one line each */
+  readHidden: (prompts: readonly string[]) => Promise<string[]>
   /** Aborted by Ctrl-C. */
   signal: AbortSignal
   now: Date
@@ -33,6 +37,7 @@ export interface Command {
   /** Which words there may be; more of them after `--` where `takesRest`. */
   arguments: { least: number; most: number }
   takesRest?: boolean
+  takesHard?: boolean
   /** @param rest what follows `--`. @returns the exit code */
   run: (context: Context, words: readonly string[], rest: readonly string[]) => Promise<number>
 }

@@ -1,12 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Command } from '../command-line/command.ts'
+import { ACTIONS } from './actions.ts'
 import { completion } from './completion.ts'
 import { diagram } from './diagram.ts'
 import { history } from './history.ts'
 import { POWER } from './power.ts'
+import { setPassword } from './set-password.ts'
 import { ssh } from './ssh.ts'
 import { top } from './top.ts'
 import { why } from './why.ts'
 
 /** In the order in which help has them. */
-export const COMMANDS: readonly Command[] = [why, history, top, diagram, ssh, ...POWER, completion]
+export const COMMANDS: readonly Command[] = [
+  why,
+  history,
+  top,
+  diagram,
+  ssh,
+  ...POWER,
+  ...ACTIONS,
+  setPassword,
+  completion,
+]

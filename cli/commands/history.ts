@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { EVENT } from '../../lib/api/kinds.ts'
-import type { KubeEvent } from '../../lib/api/types.ts'
+import { EVENT, INSTANCE, INSTANCE_ACTION } from '../../lib/api/kinds.ts'
+import type { InstanceAction, KubeEvent } from '../../lib/api/types.ts'
+import { findCondition } from '../../lib/conditions.ts'
+import { isForbidden } from '../../lib/kube/errors.ts'
 import type { CommonStatus, KubeObject } from '../../lib/kube/object.ts'
-import type { Command } from '../command-line/command.ts'
+import type { Command, Context } from '../command-line/command.ts'
 import { getObject, parseObject } from '../command-line/find-kind.ts'
 import { ageOf } from '../output/age.ts'
 import { printData } from '../output/print-data.ts'
@@ -21,7 +23,7 @@ interface Entry {
 export const history: Command = {
   name: 'history',
   usage: 'KIND NAME',
-  summary: 'what happened to it: its Events and the changes of its conditions, the oldest first',
+  summary: 'what happened to it: its Events, the changes of its conditions and what was done to it, the oldest first',
   completes: 'objects',
   arguments: { least: 1, most: 2 },
   async run(context, words) {
@@ -31,7 +33,8 @@ export const history: Command = {
     // Events of what has no namespace are in `default`.
     const namespace = object.metadata.namespace ?? 'default'
     const events = await client.list<KubeEvent>(EVENT, { namespace, signal })
-    const entries = entriesOf(object, events)
+    const actions = kind.kind === INSTANCE.kind ? await listActions(context, name) : []
+    const entries = [...entriesOf(object, events), ...actionsOf(object, actions)].sort(byTime)
     if (printData(context, entries)) return 0
     const rows = entries.map((e) => [
       ageOf(e.time, now),
@@ -64,5 +67,38 @@ export function entriesOf(object: KubeObject<unknown, CommonStatus>, events: rea
     message: 'by a request; it goes when its finalizers are gone',
   }
   const all: Entry[] = [made, ...changed, ...told, ...(going.time === '' ? [] : [going])]
-  return all.sort((a, b) => Date.parse(a.time) - Date.parse(b.time))
+  return all.sort(byTime)
+}
+
+/** Of a machine, and of none before it of the same name: that it was asked for, and its end. Pure. */
+export function actionsOf({ metadata }: Pick<KubeObject, 'metadata'>, actions: readonly InstanceAction[]): Entry[] {
+  const born = Date.parse(metadata.creationTimestamp ?? '')
+  const own = actions.filter(({ metadata: { creationTimestamp = '' }, status }) =>
+    status?.instanceUID === undefined ? Date.parse(creationTimestamp) >= born : status.instanceUID === metadata.uid,
+  )
+  return own.flatMap(({ metadata: { name, creationTimestamp = '' }, spec, status = {} }) => {
+    const by = spec.requestedBy === undefined ? '' : ` by ${spec.requestedBy}`
+    const asked = { time: creationTimestamp, what: 'Action', reason: spec.type, message: `asked for${by} (${name})` }
+    if (status.completionTime === undefined) return [asked]
+    const ready = findCondition(status.conditions, 'Ready')
+    const steps = (status.steps ?? []).map((step) => step.name).join(', ')
+    const why = status.state === 'Succeeded' || !ready ? '' : `${ready.reason}: ${ready.message}`
+    const message = [`${status.state ?? ''} (${name})`, steps, why].filter((part) => part !== '').join('; ')
+    return [asked, { time: status.completionTime, what: 'Action', reason: spec.type, message }]
+  })
+}
+
+/** Who may not read them hears the rest. */
+async function listActions({ client, namespace, signal }: Context, machine: string): Promise<InstanceAction[]> {
+  try {
+    const fieldSelector = `spec.instanceRef.name=${machine}`
+    return await client.list<InstanceAction>(INSTANCE_ACTION, { namespace, fieldSelector, signal })
+  } catch (error) {
+    if (isForbidden(error)) return []
+    throw error
+  }
+}
+
+function byTime(a: Entry, b: Entry): number {
+  return Date.parse(a.time) - Date.parse(b.time)
 }

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { SealedText } from '../pki/sealed.ts'
 import { firstOf, reason, text } from './bounds.ts'
 import { uid } from './fields.ts'
+import { USER_NAME } from './guest-password.ts'
 
 /** Those that this version knows. A node that does not know a type says so (`UnsupportedAction`), and goes on with its machine. */
 export const MACHINE_ACTIONS = [
@@ -15,17 +16,6 @@ export const MACHINE_ACTIONS = [
   'ResetState',
 ] as const
 export type MachineActionType = (typeof MACHINE_ACTIONS)[number]
-
-/** Of a user in a guest: nothing that chpasswd or a shell reads as more than a name. */
-export const USER_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/
-/** Printable characters and spaces, without a line break, which chpasswd would take for the next user. */
-const PASSWORD = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u
-const MOST_PASSWORD_BYTES = 128
-
-/** Whether a guest can be given it. */
-export function isPassword(text: string): boolean {
-  return PASSWORD.test(text) && Buffer.byteLength(text) <= MOST_PASSWORD_BYTES
-}
 
 /** What the password of an action is sealed for, in the document of its machine. */
 export function passwordUse(actionUid: string): { kind: 'instance'; use: string } {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ADMIN_PASSWORD_LABEL } from '../../lib/api/kinds.ts'
 import type { InstanceAction } from '../../lib/api/types.ts'
-import { isPassword, passwordUse } from '../../lib/contract/documents.ts'
+import { passwordUse } from '../../lib/contract/documents.ts'
+import { isPassword } from '../../lib/contract/guest-password.ts'
 import { keyOfRef, type ObjectKey } from '../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../lib/outcome.ts'
 import { recipientOf, seal, type SealedText } from '../../lib/pki/sealed.ts'
