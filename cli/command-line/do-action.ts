@@ -77,7 +77,7 @@ function isOver({ status }: InstanceAction): boolean {
 }
 
 /** In words: state, the last step, and what it waits for. Pure. */
-export function progressOf(action: InstanceAction, seconds?: number): string {
+function progressOf(action: InstanceAction, seconds?: number): string {
   const { state = 'Pending', steps = [] } = action.status ?? {}
   const last = steps.at(-1)?.name
   const since = seconds === undefined ? '' : ` (${Math.round(seconds)}s)`

@@ -30,7 +30,7 @@ export async function readHidden(prompts: readonly string[]): Promise<string[]> 
 }
 
 /** As `echo` and editors end a line. */
-export function withoutLineEnd(text: string): string {
+function withoutLineEnd(text: string): string {
   return text.replace(/\r?\n$/, '')
 }
 
