@@ -27,6 +27,7 @@ interface PodTemplate {
   }
 }
 interface Manifest {
+  data?: Record<string, string>
   kind: string
   metadata: { name: string; annotations?: Record<string, string> }
   rules?: { apiGroups?: string[]; resources?: string[]; verbs?: string[] }[]
@@ -128,6 +129,13 @@ test('the databases of OVN start anew when their scripts or the role of nodes ch
     expect(annotationsOf(await render([], 'nephele-system', changed))).not.toEqual(before)
     rmSync(changed, { recursive: true })
   }
+}, 60_000)
+
+test('northd computes flows by two threads, or as many as are asked for', async () => {
+  const scriptOf = (of: Manifest[]) => of.find((m) => m.kind === 'ConfigMap' && m.metadata.name === 'nephele-ovn-scripts')?.data?.['northd.sh']
+  expect(scriptOf(manifests)).toMatch(/exec ovn-northd .* --n-threads=2 /)
+  expect(scriptOf(await render(['ovn.northdThreads=8']))).toMatch(/ --n-threads=8 /)
+  await expect(render(['ovn.northdThreads=0'])).rejects.toThrow('northdThreads')
 }, 60_000)
 
 function replaceIn(path: string, from: string, to: string): void {

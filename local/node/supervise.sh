@@ -83,7 +83,7 @@ start() {
       ovsdb-client --timeout=10 transact unix:$ovn/ovnsb_db.sock "$(cat /usr/local/lib/nephele-ovn/southbound-role.json)" > /dev/null
       ovn-sbctl --timeout=10 set-connection role=nephele-node-4 pssl:6642:"$MANAGEMENT_ADDRESS" \
         role= read-only pssl:6643:"$MANAGEMENT_ADDRESS"
-      run ovn-northd ovn-northd --ovnnb-db=unix:$ovn/ovnnb_db.sock --ovnsb-db=unix:$ovn/ovnsb_db.sock --pidfile \
+      run ovn-northd ovn-northd --ovnnb-db=unix:$ovn/ovnnb_db.sock --ovnsb-db=unix:$ovn/ovnsb_db.sock --n-threads=2 --pidfile \
         --log-file --no-chdir -vconsole:off
       ;;
     agent)
