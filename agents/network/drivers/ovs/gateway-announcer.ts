@@ -6,8 +6,9 @@ import { OvsdbClient } from '../../../../lib/ovsdb/client.ts'
 import type { Remote, TlsIdentity } from '../../../../lib/ovsdb/remote.ts'
 import type { RowChange } from '../../../../lib/ovsdb/row-change.ts'
 import type { MonitoredTable } from '../../../../lib/ovsdb/session.ts'
-import { mapOf } from '../../../../lib/ovsdb/values.ts'
+import { mapOf, readMap, type OvsRow } from '../../../../lib/ovsdb/values.ts'
 import { announcementOf, gatewaysThatCame, isCarriedBy, type Announcement } from './announcement.ts'
+import { ClaimTurns } from './claim-turns.ts'
 import { injectPackets } from './openflow.ts'
 import type { SwitchView } from './switch-database.ts'
 
@@ -38,6 +39,7 @@ export class GatewayAnnouncer {
   readonly #options: GatewayAnnouncerOptions
   readonly #stop = new AbortController()
   readonly #timers = new Set<NodeJS.Timeout>()
+  readonly #turns = new ClaimTurns()
   #client: OvsdbClient | undefined
   #following: string | undefined
 
@@ -72,7 +74,11 @@ export class GatewayAnnouncer {
   }
 
   #update(client: Pick<OvsdbClient, 'rows' | 'synced'>, changes: readonly RowChange[]): void {
-    const come = gatewaysThatCame(changes, this.#options.node, client.rows('Chassis'), !client.synced)
+    const claimed = gatewaysThatCame(changes, this.#options.node, client.rows('Chassis'), !client.synced)
+    // One that another node takes back each time is left to the node that comes first, by which all others send.
+    const come = claimed.filter(
+      (uuid) => !this.#turns.note(uuid) || this.#isFirst(client.rows('Port_Binding').get(uuid)),
+    )
     if (come.length === 0) return
     this.#options.log.info({ gateways: come.length }, 'gateways have come to this node')
     for (const ms of MOMENTS_MS) {
@@ -82,6 +88,10 @@ export class GatewayAnnouncer {
       }, ms)
       this.#timers.add(timer)
     }
+  }
+
+  #isFirst(binding: OvsRow | undefined): boolean {
+    return readMap(binding?.['external_ids'])[GATEWAY_NODE_KEYS[0]] === this.#options.node
   }
 
   /** Those of them that it still has. */
