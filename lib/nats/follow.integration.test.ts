@@ -22,38 +22,67 @@ const ALL = 600
 const BODY = 'x'.repeat(60_000)
 
 test('a process that stands still while it reads a bucket has not read all of it', async () => {
+  await fill(ALL, BODY)
+  let stalls = 0
+  standStillOnce(nc, () => (stalls += 1))
+  expect(await read(() => undefined)).toBe(ALL)
+  expect(stalls).toBeGreaterThan(0)
+}, 120_000)
+
+test('timers have their turn while a bucket is read, though each entry takes its time', async () => {
+  await fill(300, 'x')
+  let [last, longest] = [performance.now(), 0]
+  const timer = setInterval(() => {
+    const now = performance.now()
+    longest = Math.max(longest, now - last)
+    last = now
+  }, 5)
+  let busyMs = 0
+  const seen = await read(() => {
+    const from = performance.now()
+    while (performance.now() < from + 3);
+    busyMs += performance.now() - from
+  })
+  clearInterval(timer)
+  expect(seen).toBe(300)
+  expect(longest).toBeLessThan(busyMs / 3)
+}, 60_000)
+
+async function fill(count: number, body: string): Promise<void> {
   await ensureStreams(nc, DEFAULT_LIMITS)
-  for (let i = 0; i < ALL; i += 50) {
+  for (let i = 0; i < count; i += 50) {
     const subjects = Array.from({ length: 50 }, (_, k) =>
       observedSubject({ node: 'n1', kind: 'image', uid: `u-${i + k}` }),
     )
-    await Promise.all(subjects.map((subject) => nc.request(subject, BODY, { timeout: 20_000 })))
+    await Promise.all(subjects.map((subject) => nc.request(subject, body, { timeout: 20_000 })))
   }
-  let stalls = 0
-  standStillOnce(nc, () => (stalls += 1))
+}
+
+/** @returns how many entries there were when all had been read */
+async function read(onEntry: () => void): Promise<number> {
   const stop = new AbortController()
   const end = Promise.withResolvers<number>()
   let seen = 0
-  const listener = {
-    restarted: () => (seen = 0),
-    entry: () => (seen += 1),
-    caughtUp: () => end.resolve(seen),
-  }
-  const log = createLogger('test', 'silent')
-  const { signal } = stop
   const following = followBucket(nc, {
     bucket: 'observed',
-    listener,
+    listener: {
+      restarted: () => (seen = 0),
+      entry: () => {
+        seen += 1
+        onEntry()
+      },
+      caughtUp: () => end.resolve(seen),
+    },
     repair: async () => undefined,
-    log,
-    signal,
+    log: createLogger('test', 'silent'),
+    signal: stop.signal,
     refreshMs: 2 ** 30,
   })
-  expect(await end.promise).toBe(ALL)
-  expect(stalls).toBeGreaterThan(0)
+  const count = await end.promise
   stop.abort()
   await following
-}, 120_000)
+  return count
+}
 
 /** As under SIGSTOP, at the server's first question, for longer than it takes to send a heartbeat. */
 function standStillOnce(connection: NatsConnection, onStalled: () => void): void {
