@@ -28,6 +28,12 @@ const boots = async () =>
 const make = (name: string, spec: object) =>
   project.create<InstanceAction>(INSTANCE_ACTION, draft.instanceAction(project.at(name), 'vm', spec))
 const isOver = (action: InstanceAction | undefined) => ['Succeeded', 'Failed'].includes(action?.status?.state ?? '')
+const waitForBegun = (name: string) => {
+  const isBegun = (action: InstanceAction | undefined) => action?.status?.state === 'Running' || isOver(action)
+  return waitForObject<InstanceAction>(project.test.client, INSTANCE_ACTION, project.at(name), isBegun, {
+    what: 'begun',
+  })
+}
 async function endOf(name: string): Promise<InstanceAction> {
   const options = { what: 'over', timeoutMs: 120_000 }
   const ref = project.at(name)
@@ -43,6 +49,8 @@ test('a soft reboot, while which a reset waits, and a hard one: one boot each', 
   const before = await boots()
   const soft = await make('soft', { reboot: { type: 'Soft', softTimeoutSeconds: 60 } })
   expect(soft.spec.requestedBy).toBeDefined()
+  // Of two that are made within one second either may be the first.
+  await waitForBegun('soft')
   await make('reset', { type: 'Reset' })
   const ended = await endOf('soft')
   expect([ended.status?.state, ...(stepsOf(ended) ?? [])]).toEqual([
@@ -74,10 +82,7 @@ test('operator, agent and libvirtd are killed meanwhile: the guest boots once mo
   await project.waitForMark('vm', 'login')
   const before = await boots()
   await make('killed', { reboot: { type: 'Soft', softTimeoutSeconds: 60 } })
-  const isRunning = (action: InstanceAction | undefined) => action?.status?.state === 'Running' || isOver(action)
-  await waitForObject<InstanceAction>(project.test.client, INSTANCE_ACTION, project.at('killed'), isRunning, {
-    what: 'begun',
-  })
+  await waitForBegun('killed')
   const operator = cloud.findProcess('operator')?.pid
   expect((await cloud.restartProcess('operator')).pid).not.toBe(operator)
   await cloud.restartDaemon(NODE, 'agent')
@@ -88,6 +93,43 @@ test('operator, agent and libvirtd are killed meanwhile: the guest boots once mo
   await cloud.restartDaemon(NODE, 'agent')
   await project.waitActive('vm')
   expect(await boots()).toBe(before + 1)
+}, 240_000)
+
+test('a machine that crashed and that its policy leaves off: what failed is tried again, and it runs', async () => {
+  await project.patch(INSTANCE, 'vm', { spec: { restartPolicy: 'Never' } })
+  await project.waitActive('vm')
+  await project.waitForMark('vm', 'login')
+  const before = await boots()
+  const { uid } = (await project.get('vm')).metadata
+  const crash = `kill -9 "$(cat /run/libvirt/qemu/nephele-${uid}.pid)"`
+  await project.test.cloud.exec(NODE, ['sh', '-c', crash])
+  await waitUntilTrue('ERROR', async () => (await project.get('vm')).status?.state === 'ERROR', 60_000)
+  await make('try-again', { type: 'ResetState' })
+  const ended = await endOf('try-again')
+  expect([ended.status?.state, stepsOf(ended)]).toEqual(['Succeeded', ['StateReset']])
+  await project.waitActive('vm')
+  await waitForBoots(before + 1)
+  await project.patch(INSTANCE, 'vm', { spec: { restartPolicy: 'OnFailure' } })
+}, 180_000)
+
+test('a machine whose disk cannot be read is cut off, does not start, and says so; it starts once it can', async () => {
+  await project.waitForMark('vm', 'login')
+  const { uid } = (await project.get('vm')).metadata
+  const { cloud } = project.test
+  const disk =
+    (await cloud.exec(NODE, ['virsh', 'domblklist', `nephele-${uid}`])).stdout.match(/\/\S*root\S*/)?.[0] ?? ''
+  expect(disk).toContain(uid)
+  const before = await boots()
+  await cloud.exec(NODE, ['mv', disk, `${disk}.away`])
+  await make('cannot', { reboot: { type: 'Hard' }, activeDeadlineSeconds: 30 })
+  const ended = await endOf('cannot')
+  expect([ended.status?.state, reasonOf(ended), stepsOf(ended)]).toEqual([
+    ...['Failed', 'StartFailed', ['ForcedOff', 'PoweredOff']],
+  ])
+  expect(findCondition((await project.get('vm')).status?.conditions, 'Ready')?.message).toMatch(/disk/)
+  await cloud.exec(NODE, ['mv', `${disk}.away`, disk])
+  await project.waitActive('vm')
+  await waitForBoots(before + 1)
 }, 240_000)
 
 test('a machine that is to be off is refused, and what is deleted leaves the machine alone', async () => {
