@@ -174,6 +174,16 @@ describe('the table of nodes', () => {
     table.remove('a')
     expect([table.size, names(table)]).toEqual([0, []])
   })
+  test('keeps the failures of a node that is away while the build of its machine ends', () => {
+    const s = scheduler()
+    s.putNode(node('a'))
+    s.confirm('u1', [{ node: 'a', amounts: ONE, isBuilding: true }])
+    s.recordBuild('a', { failed: true })
+    s.removeNode('a')
+    s.confirm('u1', [{ node: 'a', amounts: ONE }])
+    s.putNode(node('a'))
+    expect(s.nodes.find('a')).toMatchObject({ failedBuilds: 1, ioOps: 0, instances: 1 })
+  })
   test('grows, and gives rows to others, without mixing them up', () => {
     const s = scheduler()
     const many = Array.from({ length: 300 }, (_, i) => `n${i}`)

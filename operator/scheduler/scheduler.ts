@@ -168,7 +168,8 @@ export class Scheduler {
   }
 
   #replace(uid: string, claim: Claim): void {
-    for (const one of this.#claims.get(uid) ?? []) {
+    const before = this.#claims.get(uid) ?? []
+    for (const one of before) {
       this.#table.removeUse(one.node, one)
       if (one.group !== undefined) this.#groups.remove(one.group, one.node)
     }
@@ -176,6 +177,8 @@ export class Scheduler {
       this.#table.addUse(one.node, one)
       if (one.group !== undefined) this.#groups.add(one.group, one.node)
     }
+    // Not before: what is known of a node that is away for a moment stays with it while the same machine is there.
+    for (const { node } of before) this.#table.dropUnused(node)
     if (claim.length === 0) this.#claims.delete(uid)
     else this.#claims.set(uid, claim)
   }

@@ -193,7 +193,7 @@ export class NodeTable {
     this.#show(at)
   }
 
-  /** @param use as it was added */
+  /** `dropUnused` has to follow. @param use as it was added */
   removeUse(name: string, { amounts, isBuilding, numa }: Use): void {
     const at = this.#byName.get(name)
     if (at === undefined) return
@@ -207,7 +207,12 @@ export class NodeTable {
     if (isBuilding === true) row.ioOps--
     if (numa && row.onCells?.delete(numa) === true) row.cellUses = undefined
     this.#show(at)
-    this.#dropIfEmpty(name, at)
+  }
+
+  /** Of a node that has neither facts nor machines nothing is kept. */
+  dropUnused(name: string): void {
+    const at = this.#byName.get(name)
+    if (at !== undefined) this.#dropIfEmpty(name, at)
   }
 
   rowOf(name: string): number | undefined {
