@@ -86,6 +86,12 @@ describe('bandwidth of a physical network', () => {
     expect([resize(4_000), resize(4_001)]).toEqual([undefined, expect.stringContaining('0 of 1000')])
     expect(s.nodes.find('a')?.usedBandwidth).toEqual(dc(9_000))
   })
+  test('that is overdrawn refuses those alone that ask for some of it', () => {
+    const s = wide()
+    on(s, 'u1', 0, 5_000)
+    s.putNode(node('a', { physicalNetworks: ['dc'], bandwidth: dc(10_000, 1_000) }))
+    expect([on(s, 'u2', 1_000), on(s, 'u3', 1_000, 1)]).toEqual([true, false])
+  })
 })
 
 describe('virtual functions of a physical network', () => {

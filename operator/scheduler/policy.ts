@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ASKED_FILTERS, DEFAULT_FILTERS, FIRST_FILTERS, LAST_FILTERS } from './filters/all.ts'
-import type { Filter } from './filters/filter.ts'
+import type { ClassFilter, Filter } from './filters/filter.ts'
 import { DEFAULT_SETTINGS, type FilterSettings } from './filters/settings.ts'
 import { ASKED_WEIGHERS, DEFAULT_WEIGHERS } from './weighers/all.ts'
 import type { Weigher } from './weighers/weigher.ts'
@@ -30,6 +30,12 @@ export function policyOf(
     weighers: withMissing(weighers, ASKED_WEIGHERS),
     settings,
   }
+}
+
+/** Those that a profile has a say in and that judge by what nodes have in common: its HostAggregates among it. */
+export function listClassFilters({ filters }: Policy): readonly ClassFilter[] {
+  const always = [...FIRST_FILTERS, ...LAST_FILTERS]
+  return filters.filter((filter): filter is ClassFilter => filter.by === 'class' && !always.includes(filter))
 }
 
 function withMissing<T extends { name: string }>(named: readonly T[], always: readonly T[]): readonly T[] {

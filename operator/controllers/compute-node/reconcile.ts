@@ -22,6 +22,7 @@ import { nodeDocument } from './document.ts'
 import { keepReleases } from './releases.ts'
 import { shutOut, tooMuch } from './shut-out.ts'
 import { judgeNode, recordInventory } from './status.ts'
+import { showIsolation } from './isolated.ts'
 import { whyOverdrawn } from './overdrawn.ts'
 import { showResolver } from './resolver.ts'
 import { listOrphans, showUnlisted } from './strays.ts'
@@ -98,6 +99,7 @@ export async function reconcileComputeNode(
   else status.closed = facts.closed.slice(0, MOST_CHARACTERS)
   if (before !== undefined && wasClosed !== status.closed) run.event(openingEvent(status.closed))
   deps.scheduler.putNode(facts)
+  showIsolation(computeNode, facts.aggregates ?? [], deps, run)
   showFreeRoom(computeNode, deps)
   deps.waitingRoom.wakeAll()
   if (isReleaseNew) return saved

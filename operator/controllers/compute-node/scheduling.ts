@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Cloud, ComputeNode, HostAggregate, KubeNode, ProviderNetwork } from '../../../lib/api/types.ts'
 import { DEFAULT_RESERVED, EMULATED_CODE_MIB, roomForMachines, type Reserved } from '../../../lib/node-room.ts'
-import type { Aggregate } from '../../scheduler/nodes/aggregate.ts'
 import type { NodeFacts } from '../../scheduler/nodes/node-facts.ts'
 import type { PciSupplies, PciSupply } from '../../scheduler/nodes/pci-devices.ts'
 import { bandwidthOfNode } from '../provider-network/bandwidth.ts'
+import { toAggregates } from './aggregates.ts'
 import { hypervisorOf } from './discover.ts'
 import { countDedicated, countPolled, pciCellsOf, toHostCells } from './numa-cells.ts'
 import type { NodeVerdict } from './status.ts'
@@ -49,7 +49,7 @@ export function toNodeFacts(
     address: inventory.address,
     vhostUser: inventory.dpdk ?? false,
     physicalNetworks: inventory.physicalNetworks ?? [],
-    aggregates: aggregates.map(toAggregate).sort((a, b) => (a.name < b.name ? -1 : 1)),
+    aggregates: toAggregates(aggregates),
     bandwidth: node ? bandwidthOfNode(node, providerNetworks) : {},
     pciDevices: pciDevicesOf(inventory.pciDevices),
     ...(cells ? { cells, pciCells: pciCellsOf(inventory.pciDevices) } : {}),
@@ -69,10 +69,6 @@ function pciDevicesOf(pools: readonly PciSupplyOn[] = []): PciSupplies {
 }
 
 type PciSupplyOn = PciSupply & { physicalNetwork: string }
-
-function toAggregate({ metadata: { name }, spec }: HostAggregate): Aggregate {
-  return { name, metadata: spec.metadata ?? {} }
-}
 
 /** Why the node gets no new machines, although it may be up; those it has keep running. Undefined: it does get new ones. */
 export function closedBecause(

@@ -5,7 +5,7 @@ import type { Caches } from '../../kind/row.ts'
 import { isOlder } from '../../kind/is-older.ts'
 import { keyLabelOf } from './kind.ts'
 
-type MembershipCaches = Pick<Caches, 'hostAggregates' | 'computeNodes' | 'nodes'>
+export type MembershipCaches = Pick<Caches, 'hostAggregates' | 'computeNodes' | 'nodes'>
 
 /** The oldest first, without those that are being deleted. */
 export function listAggregatesOf(nodeName: string, caches: MembershipCaches): HostAggregate[] {

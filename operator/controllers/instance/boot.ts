@@ -18,6 +18,7 @@ import { recordAddresses } from './schedule.ts'
 import { dropStages, setStage } from './stages.ts'
 import { observeInstance } from './status.ts'
 import { resolveVolumes, type ResolvedVolumes } from './volumes.ts'
+import { whyKeptOut } from './kept-out.ts'
 import { whyWithdrawn } from './withdraw.ts'
 import { networkKeyOf } from '../../kind/network-key.ts'
 
@@ -46,7 +47,8 @@ export async function boot(
     )
   }
   if (dropEvacuable(instance)) return saved
-  const withdrawn = whyWithdrawn(instance, deps)
+  const withdrawn =
+    whyWithdrawn(instance, deps) ?? ('admitted' in parts ? whyKeptOut(instance, parts, deps) : undefined)
   if (withdrawn !== undefined) return leaveNode(instance, 'Rescheduled', withdrawn, run)
   const published = await publish(instance, parts, deps)
   if (published.volumes.unresolved) setStage(instance, 'VolumesAttached', published.volumes.unresolved, run.now)

@@ -7,7 +7,7 @@ import { isOlder } from '../../kind/is-older.ts'
 import { mostOnNode } from '../server-group/kind.ts'
 import type { InstanceDeps } from './deps.ts'
 
-type WithdrawDeps = Pick<InstanceDeps, 'caches' | 'bus'>
+export type WithdrawDeps = Pick<InstanceDeps, 'caches' | 'bus'>
 
 /**
  * Why a machine of which its node knows nothing yet has to give its place up: another member that has begun, or is older, has what its
@@ -31,7 +31,7 @@ export function whyWithdrawn(instance: Instance, deps: WithdrawDeps): string | u
 }
 
 /** Whether its node may know of it: it was told, or has answered, or did so before what we know of the bus. */
-function hasBegun({ metadata, status }: Instance, { bus }: WithdrawDeps): boolean {
+export function hasBegun({ metadata, status }: Instance, { bus }: WithdrawDeps): boolean {
   const { node = '', state, conditions } = status ?? {}
   if (state !== 'BUILD' || findCondition(conditions, 'ImageCached') !== undefined) return true
   return (

@@ -19,6 +19,8 @@ function whyShortOf(node: NodeRow, network: string, wanted: Kbps): string | unde
   const [all, used] = [bandwidthOn(node.bandwidth, network), bandwidthOn(node.usedBandwidth, network)]
   const said = (['egress', 'ingress'] as const).map((direction) => {
     const kbps = `${direction}Kbps` as const
+    // Others may have more of it than there is now: of no matter to who asks for none.
+    if (wanted[kbps] === 0) return undefined
     const what = `kbit/s of ${direction} on physical network ${network}`
     return whyShort({ free: all[kbps] - used[kbps], all: all[kbps], what, wanted: wanted[kbps], kept: undefined })
   })

@@ -30,6 +30,7 @@ function whyShortOf(node: NodeRow, network: string, wanted: PciClaim): string | 
     const why = whyShort({ ...numbers, what: what(` for vnicType ${kind}`) })
     if (why !== undefined) return why
   }
+  if (wanted.direct + wanted.macvtap === 0) return undefined
   const taken = used.direct + used.macvtap
   const numbers = { free: all.count - taken, all: all.count, wanted: wanted.direct + wanted.macvtap, kept: undefined }
   return whyShort({ ...numbers, what: what('') })

@@ -65,8 +65,9 @@ export class NodeClasses {
 }
 
 /** Each field by name, so that nothing of a single node makes it a class of its own. */
-function sharedOf({ up, closed, hypervisor, zone, acceleration, ...more }: NodeFacts) {
-  const { vhostUser = false, physicalNetworks = [], aggregates = [], hypervisorType, hypervisorVersion } = more
+export function sharedOf(facts: SharedFacts): SharedFacts {
+  const { up, closed, hypervisor, zone, acceleration, hypervisorType, hypervisorVersion } = facts
+  const { vhostUser = false, physicalNetworks = [], aggregates = [] } = facts
   return {
     ...{ up, closed, hypervisor, zone, acceleration, vhostUser, physicalNetworks, aggregates },
     ...{ hypervisorType, hypervisorVersion },

@@ -138,6 +138,7 @@ function lacksOnNetworks(node: NaiveNode, wanted: OnNetworks): boolean {
   // And of both kinds of Ports together: no function serves for two of them.
   const tooMany = Object.entries(wanted.pciDevices ?? {}).some(
     ([network, { direct, macvtap }]) =>
+      direct + macvtap > 0 &&
       used(`${network}/direct`) + used(`${network}/macvtap`) + direct + macvtap > (supply.get(`${network}/count`) ?? 0),
   )
   return short || tooMany
