@@ -12,10 +12,11 @@ const MOST_SHOWN = 32
 /** What the node has in common with others, as filters read it, by the HostAggregates that are known at this moment: the scheduler's table follows. */
 export function commonFactsNow(row: NodeRow, caches: MembershipCaches): SharedFacts {
   const aggregates = listAggregatesOf(row.name, caches)
+  const node = caches.nodes.find(undefined, row.name)
   return {
     ...sharedOf(row),
     aggregates: toAggregates(aggregates),
-    zone: zoneBy(aggregates, caches.nodes.find(undefined, row.name)),
+    zone: node ? zoneBy(aggregates, node) : row.zone,
   }
 }
 

@@ -161,4 +161,25 @@ describe('the choice of cells', () => {
       { numRuns: 2000 },
     )
   })
+  test('beside the cards of many networks is found, or given up, in a moment', () => {
+    const marks = (...hosts: number[]) => Array.from({ length: 8 }, (_, host) => hosts.includes(host))
+    const guests = (count: number) => Array.from({ length: count }, () => marks(0, 1, 2, 3, 4, 5, 6, 7))
+    const start = performance.now()
+    // Thirty networks whose cards are all at the same two cells are as one.
+    expect(
+      matchNear(
+        guests(2),
+        Array.from({ length: 30 }, () => marks(6, 7)),
+      ),
+    ).toHaveLength(2)
+    // A card at each of the cells, and as many guest cells: there is a way.
+    const all = Array.from({ length: 8 }, (_, host) => marks(host))
+    expect(new Set(matchNear(guests(8), all)).size).toBe(8)
+    expect(new Set(matchNear(guests(4), all.slice(4)))).toEqual(new Set([4, 5, 6, 7]))
+    // Three guest cells cannot be near eight cards, however they are laid; nor are all ways of seven beside many pairs tried.
+    expect(matchNear(guests(3), all)).toBeUndefined()
+    const pairs = all.flatMap((_, a) => all.slice(a + 1).map((_one, b) => marks(a, a + 1 + b)))
+    expect(matchNear(guests(5), pairs)).toBeUndefined()
+    expect(performance.now() - start).toBeLessThan(1_000)
+  })
 })

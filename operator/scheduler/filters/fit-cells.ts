@@ -161,9 +161,13 @@ function sharedRoom({ sharedCpus }: HostCell, use: CellUse, vcpuRatio: number) {
 /**
  * For each guest cell the index of a host cell that it fits on, no two on one; undefined: there is no such choice. Kuhn's algorithm for
  * bipartite matchings, in the order given.
+ * @param begun guest cells by the host cells that they are on: others may come to be there, but somebody stays
  */
-export function matchCells(fits: readonly (readonly boolean[])[]): number[] | undefined {
-  const guestOn = new Map<number, number>()
+export function matchCells(
+  fits: readonly (readonly boolean[])[],
+  begun: ReadonlyMap<number, number> = new Map(),
+): number[] | undefined {
+  const guestOn = new Map(begun)
   const find = (guest: number, seen: Set<number>): boolean => {
     const hosts = fits[guest] ?? []
     // One that nobody is on, before others are moved.
@@ -181,30 +185,55 @@ export function matchCells(fits: readonly (readonly boolean[])[]): number[] | un
       return true
     })
   }
-  if (!fits.every((_, guest) => find(guest, new Set()))) return undefined
+  const placed = new Set(begun.values())
+  if (!fits.every((_, guest) => placed.has(guest) || find(guest, new Set()))) return undefined
   const hosts = new Array<number>(fits.length)
   for (const [host, guest] of guestOn) hosts[guest] = host
   return hosts
 }
 
-/** The same, such that in each of `near` one of the host cells chosen is among those marked. */
+/**
+ * Choices that are tried for one node: a guest of four cells beside four cards of two cells each needs at most 31. A node that needs more is
+ * refused, rather than all other machines kept waiting.
+ */
+const MOST_TRIES = 256
+
+/** The same, such that in each of `near` one of the host cells chosen is among those marked. Undefined also where none was found among so many. */
 export function matchNear(
   fits: readonly (readonly boolean[])[],
   near: readonly (readonly boolean[])[],
 ): number[] | undefined {
-  const match = matchCells(fits)
-  if (!match) return undefined
-  const unmet = near.findIndex((marked) => !match.some((host) => marked[host]))
-  if (unmet < 0) return match
-  const rest = near.toSpliced(unmet, 1)
-  // In any choice that meets it some guest cell is on some marked one: that is tried for each two.
-  for (const [guest, hosts] of fits.entries()) {
-    for (const [host, can] of hosts.entries()) {
-      if (!can || near[unmet]?.[host] !== true) continue
-      const forced = fits.map((row, g) => row.map((fit, h) => fit && (g === guest) === (h === host)))
-      const found = matchNear(forced, rest)
-      if (found) return found
-    }
+  return tryWith([], { fits, near: withoutImplied(near), left: { tries: MOST_TRIES } })
+}
+
+interface Search {
+  fits: readonly (readonly boolean[])[]
+  near: readonly (readonly boolean[])[]
+  left: { tries: number }
+}
+
+/**
+ * @param used host cells that are used in any case. Where there is a choice that uses them, and one for all guest cells, there is one that does both
+ * (Mendelsohn and Dulmage): which guest cell is on which of them need not be tried.
+ */
+function tryWith(used: readonly number[], search: Search): number[] | undefined {
+  const { fits, near, left } = search
+  if (left.tries-- <= 0) return undefined
+  const guests = matchCells(used.map((host) => fits.map((hosts) => hosts[host] === true)))
+  const match = guests && matchCells(fits, new Map(guests.map((guest, i) => [used[i] as number, guest])))
+  const unmet = match && near.find((marked) => !match.some((host) => marked[host]))
+  if (!unmet) return match
+  for (const [host, marked] of unmet.entries()) {
+    const found = marked ? tryWith([...used, host], search) : undefined
+    if (found) return found
   }
   return undefined
+}
+
+/** Of cards at the same cells, one is enough; and whoever is near the few is also near the many around them. */
+function withoutImplied(near: readonly (readonly boolean[])[]): readonly (readonly boolean[])[] {
+  const isWithin = (a: readonly boolean[], b: readonly boolean[]) => a.every((marked, host) => !marked || b[host])
+  return near.filter(
+    (one, i) => !near.some((other, j) => i !== j && isWithin(other, one) && (j < i || !isWithin(one, other))),
+  )
 }
