@@ -43,7 +43,10 @@ export function showIsolation(
     const update = { type: ISOLATED, status: holds, reason, message } as const
     status.conditions = setCondition(status.conditions, update, generation, run.now)
   }
-  if (broken.length === 0) { set('True', 'PolicyHolds', 'its HostAggregates would let in all machines that it has'); return; }
+  if (broken.length === 0) {
+    set('True', 'PolicyHolds', 'its HostAggregates would let in all machines that it has')
+    return
+  }
   const more = broken.length > MOST_SAID ? `; and ${broken.length - MOST_SAID} more` : ''
   const what = broken.sort().slice(0, MOST_SAID).join('; ')
   const help = 'They were there before, or came in the same moment, and stay: delete them, or leave them be'

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { leastOf } from '../nodes/aggregate-ratios.ts'
+import { leastCountOf } from '../nodes/aggregate-ratios.ts'
 import type { SharedFacts } from '../nodes/node-facts.ts'
 import type { BoundFilter } from './filter.ts'
 import type { PlacementRequest } from './request.ts'
@@ -20,5 +20,5 @@ export const aggregateIoOpsFilter: BoundFilter = {
 }
 
 function mostOn({ aggregates }: SharedFacts, request: PlacementRequest): number {
-  return leastOf(aggregates, 'max_io_ops_per_host') ?? settingsOf(request).maxIoOpsPerHost
+  return leastCountOf(aggregates, 'max_io_ops_per_host') ?? settingsOf(request).maxIoOpsPerHost
 }

@@ -23,6 +23,7 @@ test.each<[string, Record<string, string>[], number, string | undefined]>([
     'has 5 machines, 1 may be by its HostAggregates',
   ],
   ['what is no number', [{ max_instances_per_host: 'few' }], 6, undefined],
+  ['no whole number', [{ max_instances_per_host: '1.5' }], 6, undefined],
 ])('%s: %j, %i', (_, aggregates, maxInstancesPerHost, why) => {
   const request = { settings: { ...DEFAULT_SETTINGS, maxInstancesPerHost } }
   expect(refusalOf(aggregateNumInstancesFilter, { aggregates: aggregatesWith(...aggregates) }, request, five)).toBe(why)

@@ -16,6 +16,7 @@ test.each<[Record<string, string>, string | undefined]>([
   [{ img_hv_type: 'kvm' }, 'has qemu, the image asks for kvm'],
   [{ hypervisor_type: 'xen' }, 'has qemu, the image asks for xen'],
   [{ hw_vm_mode: 'hvm' }, undefined],
+  [{ hw_vm_mode: 'HV' }, undefined],
   [{ hw_vm_mode: 'xen' }, 'runs vm mode hvm, the image asks for xen'],
   [{ vm_mode: 'exe' }, 'runs vm mode hvm, the image asks for exe'],
   [{ img_hv_requested_version: '>=10.0' }, undefined],

@@ -6,6 +6,8 @@ import { compareVersions } from './versions.ts'
 /** Nodes run machines of x86_64 alone so far. */
 const ARCHITECTURE = 'x86_64'
 const VM_MODE = 'hvm'
+/** As Nova reads them, too. */
+const NAMES_OF_VM_MODE = [VM_MODE, 'hv', 'baremetal']
 
 /** What an image has to have to run: architecture, hypervisor type and version, and vm mode, by their Glance names, old ones too. */
 export const imagePropertiesFilter: ClassFilter = {
@@ -20,7 +22,7 @@ export const imagePropertiesFilter: ClassFilter = {
     if (hypervisor !== undefined && !hypervisorsOf(node).includes(hypervisor.toLowerCase()))
       return `has ${hypervisorsOf(node).join(' and ')}, the image asks for ${hypervisor}`
     const mode = one('hw_vm_mode', 'vm_mode')
-    if (mode !== undefined && mode.toLowerCase() !== VM_MODE)
+    if (mode !== undefined && !NAMES_OF_VM_MODE.includes(mode.toLowerCase()))
       return `runs vm mode ${VM_MODE}, the image asks for ${mode}`
     const version = one('img_hv_requested_version', 'hypervisor_version_requires')
     if (version === undefined || node.hypervisorVersion === undefined) return undefined

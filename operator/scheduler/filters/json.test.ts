@@ -44,6 +44,7 @@ describe('a query about a node with 4096 MiB, 4 CPUs and 40 GiB', () => {
     // Of two kinds.
     [['<', '$free_ram_mb', 'many'], false],
     [['or', true, false], true],
+    [['=', '$host', '', 'n1'], true],
   ])('%j: %s', (query, holds) => {
     expect(ask(JSON.stringify(query))).toBe(holds ? undefined : REFUSED)
   })

@@ -156,7 +156,8 @@ function valueOf(literal: unknown): Query {
     return read ? (node) => read(node) ?? null : () => null
   }
   if (!['string', 'number', 'boolean'].includes(typeof literal) && literal !== null) return invalid
-  const value = literal as Value
+  // As in Nova: an empty text is left out.
+  const value = literal === '' ? null : (literal as Value)
   return () => value
 }
 

@@ -16,10 +16,16 @@ export function ratiosOf(aggregates: readonly Aggregate[] | undefined, defaults:
   return { vcpus: ratio('vcpus'), memoryMiB: ratio('memoryMiB'), diskGiB: ratio('diskGiB') }
 }
 
-/** Of the values of a key, the least; undefined where there is none, or one of them is no number of at least 0, as Nova has it. */
-export function leastOf(aggregates: readonly Aggregate[] | undefined, key: string): number | undefined {
+/** Of the values of a key, the least; undefined where there is none, or one of them is no number, as Nova has it, or below 0. */
+function leastOf(aggregates: readonly Aggregate[] | undefined, key: string): number | undefined {
   const values = valuesOf(aggregates, key).map((value) => (value.trim() === '' ? NaN : Number(value)))
   return values.length > 0 && values.every((value) => Number.isFinite(value) && value >= 0)
     ? Math.min(...values)
     : undefined
+}
+
+/** The same of what is counted: one with a fraction is no such number. */
+export function leastCountOf(aggregates: readonly Aggregate[] | undefined, key: string): number | undefined {
+  const isCount = valuesOf(aggregates, key).every((value) => Number.isInteger(Number(value)))
+  return isCount ? leastOf(aggregates, key) : undefined
 }
