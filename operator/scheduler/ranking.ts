@@ -259,7 +259,7 @@ export class Ranking {
     const blocks = this.#blocks
     let isChanged = false
     for (const weight of this.#weights) {
-      let [min, max] = [Infinity, -Infinity]
+      let [min, max] = [weight.weigher.minimum ?? Infinity, -Infinity]
       for (let block = 0; block < blocks; block++) {
         const [least, most] = [weight.least[block] as number, weight.most[block] as number]
         if (least < min) min = least

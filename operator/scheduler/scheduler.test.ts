@@ -233,11 +233,11 @@ describe('explanation', () => {
 describe('placement', () => {
   const full = { vcpus: 8, memoryMiB: 4096, diskGiB: 40 }
   test.each([
-    ['memory', { a: { memoryMiB: 3000 }, b: { memoryMiB: 2000 }, c: { memoryMiB: 2500 } }, 'b', 1000],
-    ['CPUs', { a: { vcpus: 1 }, b: { vcpus: 2 }, c: { vcpus: 4 } }, 'a', 1000],
-    ['disk', { a: { diskGiB: 3 }, b: { diskGiB: 2 }, c: { diskGiB: 1 } }, 'c', 1000],
-    ['two of three', { a: { vcpus: 4 }, b: { memoryMiB: 2000, diskGiB: 9 }, c: { vcpus: 4, diskGiB: 3 } }, 'a', 2000],
-    ['all in part', { a: { vcpus: 4 }, b: { vcpus: 2, diskGiB: 4 }, c: { vcpus: 0, diskGiB: 16 } }, 'b', 1250],
+    ['memory', { a: { memoryMiB: 3000 }, b: { memoryMiB: 2000 }, c: { memoryMiB: 2500 } }, 'b', 3000],
+    ['CPUs', { a: { vcpus: 1 }, b: { vcpus: 2 }, c: { vcpus: 4 } }, 'a', 3000],
+    ['disk', { a: { diskGiB: 3 }, b: { diskGiB: 2 }, c: { diskGiB: 1 } }, 'c', 3000],
+    ['two of three', { a: { vcpus: 4 }, b: { memoryMiB: 2000, diskGiB: 9 }, c: { vcpus: 4, diskGiB: 3 } }, 'a', 2500],
+    ['all in part', { a: { vcpus: 4 }, b: { vcpus: 2, diskGiB: 4 }, c: { vcpus: 0, diskGiB: 16 } }, 'b', 2650],
   ] as [string, Record<string, Partial<typeof full>>, string, number][])(
     'goes to the node with the most room: %s',
     (_, used, winner, score) => {

@@ -158,8 +158,8 @@ describe('with detail', () => {
     setSize(w, 'c1', 'other', { vcpus: 4, memoryMiB: 2048, diskGiB: 10 })
     const { status } = await ask({ detailed: true, count: 2 })
     expect(status.nodes?.map(({ name, instances, score }) => [name, instances, score])).toEqual([
-      ['c2', 2, 3000],
-      ['c1', undefined, 0],
+      ['c2', 1, 3000],
+      ['c1', 1, 2000],
     ])
     expect(status.nodes?.[0]?.weights).toContainEqual({ name: 'RAMWeigher', weight: 1000 })
   })

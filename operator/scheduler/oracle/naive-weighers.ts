@@ -8,11 +8,11 @@ export type NaiveWeigher = (node: NaiveNode, request: PlacementRequest) => numbe
 const members = (node: NaiveNode, { group }: PlacementRequest) => (group && node.members[group.key]) ?? 0
 const sum = (numbers: number[]) => numbers.reduce((all, one) => all + one, 0)
 
-export const NAIVE_WEIGHERS: Record<string, { multiplier: number; weigh: NaiveWeigher }> = {
-  RAMWeigher: { multiplier: 1, weigh: ({ capacity, used }) => capacity.memoryMiB - used.memoryMiB },
-  CPUWeigher: { multiplier: 1, weigh: ({ capacity, used }) => capacity.vcpus * 4 - used.vcpus },
-  DiskWeigher: { multiplier: 1, weigh: ({ capacity, used }) => capacity.diskGiB - used.diskGiB },
-  IoOpsWeigher: { multiplier: -1, weigh: ({ building }) => building },
+export const NAIVE_WEIGHERS: Record<string, { multiplier: number; minimum?: number; weigh: NaiveWeigher }> = {
+  RAMWeigher: { multiplier: 1, minimum: 0, weigh: ({ capacity, used }) => capacity.memoryMiB - used.memoryMiB },
+  CPUWeigher: { multiplier: 1, minimum: 0, weigh: ({ capacity, used }) => capacity.vcpus * 4 - used.vcpus },
+  DiskWeigher: { multiplier: 1, minimum: 0, weigh: ({ capacity, used }) => capacity.diskGiB - used.diskGiB },
+  IoOpsWeigher: { multiplier: -1, minimum: 0, weigh: ({ building }) => building },
   BuildFailureWeigher: { multiplier: -1_000_000, weigh: ({ failedBuilds }) => failedBuilds },
   ServerGroupSoftAffinityWeigher: {
     multiplier: 1,
@@ -41,15 +41,15 @@ export const NAIVE_WEIGHERS: Record<string, { multiplier: number; weigh: NaiveWe
   },
 }
 
-/** Of nodes that passed: each weight is brought to 0…1 over all of them. */
+/** Of nodes that passed: each weight is brought to 0…1 over all of them, some from 0 as Nova's `minval` has it. */
 export function totalsOf(
   passed: readonly NaiveNode[],
   request: PlacementRequest,
-  weighers: readonly { multiplier: number; weigh: NaiveWeigher }[],
+  weighers: readonly { multiplier: number; minimum?: number; weigh: NaiveWeigher }[],
 ): Map<string, number> {
-  const parts = weighers.map(({ multiplier, weigh }) => {
+  const parts = weighers.map(({ multiplier, minimum = Infinity, weigh }) => {
     const all = passed.map((node) => weigh(node, request))
-    const [min, max] = [Math.min(...all), Math.max(...all)]
+    const [min, max] = [Math.min(minimum, ...all), Math.max(...all)]
     return all.map((weight) => (max > min ? (multiplier * (weight - min)) / (max - min) : 0))
   })
   return new Map(passed.map(({ name }, i) => [name, sum(parts.map((part) => part[i] ?? 0))]))

@@ -5,7 +5,7 @@ import type { Columns } from '../nodes/node-table.ts'
 
 /**
  * A weigher of Nova's name. Larger is better; what it says is normalised to 0…1 over the nodes that passed the filters before it is multiplied
- * (nova.weights.normalize): where all are equal it counts nothing.
+ * (nova.weights.normalize): where all are equal, and at the minimum, it counts nothing.
  */
 export type Weigher = ColumnWeigher | RowsWeigher | ClassWeigher | NodeWeigher | RowWeigher
 
@@ -13,6 +13,8 @@ interface Named {
   readonly name: string
   /** A negative one turns it round. */
   readonly multiplier: number
+  /** What counts nothing, unless a node has less (Nova's `minval`): of much, a little more counts little. Absent: the least of all nodes. */
+  readonly minimum?: number
 }
 
 /** Weighs by a number that the table has of every node. */

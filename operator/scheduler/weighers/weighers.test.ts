@@ -187,6 +187,8 @@ describe('properties', () => {
         const weighers = ALL_WEIGHERS.map((weigher, i) => ({ ...weigher, multiplier: factors[i] ?? 0 }))
         const choice = chooseNode(s.nodes, request, policyOf([], weighers))
         const columns: Record<string, number[]> = {
+          RAMWeigher: nodes.map(() => 1),
+          CPUWeigher: nodes.map(() => 1),
           DiskWeigher: nodes.map(({ used }) => 80 - used),
           IoOpsWeigher: nodes.map(({ used, building }) => Math.min(used, building)),
           NumInstancesWeigher: nodes.map(({ used }) => used),
@@ -198,7 +200,8 @@ describe('properties', () => {
         const totals = nodes.map((_, i) =>
           weighers.reduce((sum, { name, multiplier }) => {
             const all = columns[name] ?? [0]
-            const [min, max] = [Math.min(...all), Math.max(...all)]
+            const from = ['RAMWeigher', 'CPUWeigher', 'DiskWeigher', 'IoOpsWeigher'].includes(name) ? 0 : Infinity
+            const [min, max] = [Math.min(from, ...all), Math.max(...all)]
             return max > min ? sum + (multiplier * ((all[i] ?? 0) - min)) / (max - min) : sum
           }, 0),
         )
