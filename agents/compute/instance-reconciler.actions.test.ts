@@ -441,12 +441,16 @@ describe('a machine that does not come to be started', () => {
     const document = machine(action('HardReboot'))
     await run(document)
     const away = new TransientError('HypervisorUnreachable', 'away')
+    const asked: number[] = []
+    const again = () => reconciler.reconcile(document, runContext({ image, onRunAgainWithin: (ms) => asked.push(ms) }))
     driver.failNext('ensure', away)
-    await expect(run(document)).rejects.toThrow('away')
+    await expect(again()).rejects.toThrow('away')
     expect(said(document)?.result).toBeUndefined()
+    expect(asked).toEqual([expect.closeTo(300_000, -4)])
     aheadMs += 301_000
     driver.failNext('ensure', away)
-    await expect(run(document)).rejects.toThrow('away')
+    await expect(again()).rejects.toThrow('away')
+    expect(asked).toHaveLength(1)
     expect(said(document)).toMatchObject({ result: 'Failed', reason: 'StartFailed' })
   })
   test('one that runs and is refused for good is said to be, not waited for for ever', async () => {

@@ -103,7 +103,10 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
     } catch (error) {
       signal.throwIfAborted()
       const { reason, message, terminal } = describeTrouble(error)
-      await this.#steps.actUnpowered(document, context, driver, { reason, message, isTerminal: terminal })
+      const trouble = { reason, message, isTerminal: terminal }
+      const lookAgainMs = await this.#steps.actUnpowered(document, context, driver, trouble)
+      // It has to say in time that it was not done, however long the back-off is by now.
+      if (lookAgainMs !== undefined) context.runAgainWithin(lookAgainMs)
       throw error
     } finally {
       clearTimeout(building)

@@ -76,6 +76,7 @@ export interface ContextOptions {
   grantedBootId?: string
   onReport?: (observation: Observation) => void
   onListed?: (volumes: readonly string[]) => void
+  onRunAgainWithin?: (ms: number) => void
 }
 
 export function runContext(options: ContextOptions): RunContext {
@@ -101,5 +102,6 @@ export function runContext(options: ContextOptions): RunContext {
     report: (observation) => options.onReport?.(observation),
     listed: (volumes) => options.onListed?.(volumes),
     leaveSlot: () => undefined,
+    runAgainWithin: (ms) => options.onRunAgainWithin?.(ms),
   }
 }

@@ -68,6 +68,7 @@ const contextOf = (
   listed: () => undefined,
   report,
   leaveSlot: () => undefined,
+  runAgainWithin: () => undefined,
 })
 const cached = async () => (await readdir(base())).filter((n) => /^[0-9a-f]{64}$/.test(n)).sort()
 

@@ -109,6 +109,7 @@ export class DocumentRuns {
         run.isLong = true
         this.#options.queue.leaveSlot(keyOf(document))
       },
+      runAgainWithin: (ms) => this.#options.queue.addAfter(keyOf(document), ms),
       grantedBootId: document.grantedBootId ?? '',
       listed: (volumes) => this.#options.reports.listed(document, volumes),
     }

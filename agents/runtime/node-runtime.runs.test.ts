@@ -187,6 +187,26 @@ describe('a run', () => {
     expect(await timeToRun()).toBeLessThanOrEqual(500 + STEP_MS)
   })
 
+  test('that fails is repeated within the time that it asked for, where that is sooner', async () => {
+    answers.set('a', (_, context) => {
+      context.runAgainWithin(20)
+      throw new TransientError('Away', 'the switch is away')
+    })
+    await begin('instance')
+    await receive(machine('a'))
+    await ran('instance.a 1')
+    await clock.advance(19)
+    await ran()
+    await clock.advance(1)
+    await ran('instance.a 1')
+    answers.set('a', (_, context) => {
+      context.runAgainWithin(60_000)
+      throw new TransientError('Away', 'the switch is away')
+    })
+    await timeToRun()
+    expect(await timeToRun()).toBeLessThanOrEqual(4_000 + STEP_MS)
+  })
+
   test('never waits longer than five minutes for its next attempt', async () => {
     answers.set('a', () => Promise.reject(new Error('x')))
     await begin('instance')

@@ -49,6 +49,8 @@ export interface RunContext {
    * document with a changed spec aborts it by the signal.
    */
   leaveSlot(): void
+  /** Runs once more after so long at the latest, also when this run fails and its back-off is longer. */
+  runAgainWithin(ms: number): void
   /**
    * The boot that the operator granted this document for (its `grantedBootId`, empty when it has none): start a machine only when it equals
    * `bootId`, or with `offlineRestart`. After a host reboot they differ until the operator has granted again (invariant 5).

@@ -32,6 +32,7 @@ const context = (): RunContext => ({
   listed: () => undefined,
   report: () => undefined,
   leaveSlot: () => undefined,
+  runAgainWithin: () => undefined,
   state: {
     find: () => undefined,
     findObserved: () => undefined,
