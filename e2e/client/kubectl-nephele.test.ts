@@ -4,15 +4,17 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { INSTANCE } from '../../lib/api/kinds.ts'
+import { INSTANCE, SECRET } from '../../lib/api/kinds.ts'
 import { exec, ExecError } from '../../lib/exec.ts'
 import { programPath } from '../../local/build/programs.ts'
 import { REPOSITORY } from '../../local/cloud/layout.ts'
+import type { GuestDoor } from '../harness/guest-door.ts'
 import * as draft from '../harness/objects.ts'
 import { ON_NET, Project } from '../harness/project.ts'
-import { waitForCondition } from '../harness/wait.ts'
+import { waitForCondition, waitUntilTrue } from '../harness/wait.ts'
 
 let project: Project
+let door: GuestDoor
 let home: string
 let kubectl: string
 let env: NodeJS.ProcessEnv
@@ -26,7 +28,7 @@ beforeAll(async () => {
   project = await Project.create('cli', { net: '10.81.0.0/24' })
   const path = [join(home, 'bin'), dirname(process.execPath), process.env['PATH']].join(':')
   env = { ...process.env, PATH: path, KUBECONFIG: project.test.cloud.kubeconfigPath }
-  await project.bootGuests({ vm: {} })
+  ;({ door } = await project.bootGuests({ vm: {} }))
 }, 300_000)
 afterAll(async () => {
   await project.destroy()
@@ -68,6 +70,51 @@ test('stop and start wait until it is so', async () => {
   expect(await nephele('start', 'vm')).toBe('instance.nephele.dev/vm started\n')
   expect((await project.test.client.get(INSTANCE, project.at('vm'))).status).toMatchObject({ state: 'ACTIVE' })
 }, 90_000)
+
+test('what is done to a machine is waited for, told, and stands in its history with who asked', async () => {
+  expect(await nephele('reboot', 'vm')).toBe('instance.nephele.dev/vm rebooted\n')
+  expect(await nephele('reboot', '--hard', 'vm')).toBe('instance.nephele.dev/vm rebooted\n')
+  expect(await nephele('reset', 'vm')).toBe('instance.nephele.dev/vm reset\n')
+  expect(await nephele('crash-dump', 'vm')).toBe('instance.nephele.dev/vm interrupted\n')
+  expect(await nephele('reset-state', 'vm')).toBe('instance.nephele.dev/vm tried again\n')
+  const history = await nephele('history', 'vm')
+  expect(history).toMatch(/Action +Reboot +Succeeded \(vm-reboot-[0-9a-f]{6}\); ForcedOff, PoweredOff, Started/)
+  const { stdout } = await exec([kubectl, 'auth', 'whoami', '-o', 'jsonpath={.status.userInfo.username}'], {
+    ...{ env, timeoutMs: 30_000 },
+  })
+  expect(history).toMatch(new RegExp(`Action +Reset +asked for by ${stdout} `))
+  await nephele('stop', 'vm')
+  const reboot = [
+    'sh',
+    '-c',
+    '"$@"; echo "code $?"',
+    '_',
+    kubectl,
+    'nephele',
+    '-n',
+    project.namespace,
+    'reboot',
+    'vm',
+  ] as const
+  const refused = (await exec(reboot, { env, timeoutMs: 90_000 })).stdout
+  await nephele('start', 'vm')
+  expect(refused).toMatch(/not rebooted: InstanceNotRunning: .*\ncode 1\n$/)
+}, 240_000)
+
+test('a password is piped in; its Secret is gone when it is set', async () => {
+  await project.allowUserData()
+  const inGuest = async (script: string) => (await door.ssh(await project.get('vm'), script)).trim()
+  await waitUntilTrue('the agent of the guest', async () => (await inGuest('pidof qemu-ga || true')) !== '', 90_000)
+  const input = 'typed by nobody\n'
+  const { stdout } = await exec([kubectl, 'nephele', '-n', project.namespace, 'set-password', 'root@vm'], {
+    ...{ env, timeoutMs: 90_000, input },
+  })
+  expect(stdout).toBe('instance.nephele.dev/vm has the new password\n')
+  const hash = await inGuest("sed -n 's/^root:\\([^:]*\\):.*/\\1/p' /etc/shadow")
+  const [, , salt = ''] = hash.split('$')
+  expect(await inGuest(`mkpasswd -m sha512 -S ${salt} '${input.trim()}'`)).toBe(hash)
+  expect(await project.test.client.list(SECRET, { namespace: project.namespace })).toEqual([])
+}, 240_000)
 
 test('names are completed; mistakes are told in a line, with code 2', async () => {
   const completed = await exec(['kubectl_complete-nephele', 'stop', '-n', project.namespace, 'v'], {
