@@ -212,6 +212,7 @@ const WELL = [
 
 /** Of one kind: what code that it shares with others can say, and it cannot. */
 const NOT_OF_KIND: Partial<Record<KindName, Record<string, string>>> = {
+  computeNodes: { PolicyBroken: 'a condition that only tells, with an Event: instance/kept-out.test.ts' },
   firewallGroups: {
     InUse: 'nothing refers to a FirewallGroup',
     RouterDeleting: 'it stands there until the Router is gone',
