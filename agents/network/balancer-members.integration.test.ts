@@ -2,12 +2,12 @@
 // Members of a balancer on three nodes with real OVN: how long one that answers nothing is still tried, and what one may send in the balancer's name.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
-import { parseRemotes } from '../../lib/ovsdb/remote.ts'
 import { until } from '../../lib/time/until.ts'
 import type { LogicalListener, LogicalPort, RoutedSubnet } from '../../operator/network/logical-kinds.ts'
 import { monitorOf } from '../../operator/controllers/load-balancer/to-logical.ts'
-import { OvnNetworkDriver } from '../../operator/network/ovn/ovn-network-driver.ts'
+import type { OvnNetworkDriver } from '../../operator/network/ovn/ovn-network-driver.ts'
 import { startCluster, startInNode, type TestCluster, type TestNode } from './testing/cluster.ts'
+import { startNetworkDriver } from './testing/network-driver.ts'
 
 const owner = { namespace: 'ns', name: 'x', generation: 1 }
 const [networkUid, routerUid, balancerUid] = [randomUUID(), randomUUID(), randomUUID()]
@@ -56,12 +56,7 @@ beforeAll(async () => {
   const spec = { roles: { compute: 'libvirt' }, certificate: 'on disk', ovnRemote: cluster.ovnRemote } as const
   for (const { agent } of cluster.nodes) agent.send({ configure: spec })
   for (const { agent } of cluster.nodes) await agent.waitLine('configured')
-  driver = new OvnNetworkDriver({
-    remotes: [{ transport: 'unix', path: cluster.northboundSocket }],
-    southbound: { remotes: parseRemotes(cluster.southboundReader), tls: () => cluster.readerIdentity },
-  })
-  driver.start(new AbortController().signal)
-  await driver.claimTerm(1, 1, soon())
+  driver = await startNetworkDriver(cluster)
   await driver.ensure({ kind: 'Network', ...owner, uid: networkUid, mtu: 1442 }, soon())
   await driver.ensure(subnet, soon())
   const router = { kind: 'Router', ...owner, uid: routerUid, interfaces: [subnet], ports: [], routes: [] } as const

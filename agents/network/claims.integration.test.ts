@@ -12,6 +12,7 @@ import { findDaemon, startDaemon, stopDaemon } from '../../local/node/daemons.ts
 import type { LogicalPort } from '../../operator/network/logical-kinds.ts'
 import { OvnNetworkDriver } from '../../operator/network/ovn/ovn-network-driver.ts'
 import { startCluster, type TestCluster, type TestNode } from './testing/cluster.ts'
+import { startNetworkDriver } from './testing/network-driver.ts'
 
 const owner = { namespace: 'ns', name: 'x', generation: 1 }
 const networkUid = randomUUID()
@@ -36,13 +37,7 @@ beforeAll(async () => {
   for (const { agent } of cluster.nodes)
     agent.send({ configure: { roles: { compute: 'libvirt' }, certificate: 'on disk', ovnRemote: cluster.ovnRemote } })
   for (const { agent } of cluster.nodes) await agent.waitLine('configured')
-  driver = new OvnNetworkDriver({
-    remotes: [{ transport: 'unix', path: cluster.northboundSocket }],
-    southbound: { remotes: parseRemotes(cluster.southboundReader), tls: () => cluster.readerIdentity },
-    claimPatienceMs: 500,
-  })
-  driver.start(new AbortController().signal)
-  await driver.claimTerm(1, 1, soon())
+  driver = await startNetworkDriver(cluster, { claimPatienceMs: 500 })
   await driver.ensure({ kind: 'Network', ...owner, uid: networkUid, mtu: 1442 }, soon())
   southbound = new OvsdbClient({
     database: 'OVN_Southbound',

@@ -2,11 +2,11 @@
 // The gateway of a router moves between two nodes with real OVN: a host outside hears of it before ovn-controller announces it.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
-import { parseRemotes } from '../../lib/ovsdb/remote.ts'
 import { until } from '../../lib/time/until.ts'
 import type { LogicalRouter } from '../../operator/network/logical-kinds.ts'
-import { OvnNetworkDriver } from '../../operator/network/ovn/ovn-network-driver.ts'
+import type { OvnNetworkDriver } from '../../operator/network/ovn/ovn-network-driver.ts'
 import { startCluster, type TestCluster, type TestNode } from './testing/cluster.ts'
+import { startNetworkDriver } from './testing/network-driver.ts'
 
 const owner = { namespace: 'ns', name: 'x', generation: 1 }
 const [outside, routerUid] = [randomUUID(), randomUUID()]
@@ -30,12 +30,7 @@ beforeAll(async () => {
   const spec = { roles: { gateway: true }, certificate: 'on disk', ovnRemote: cluster.ovnRemote, physicalNetworks }
   for (const { agent } of [left, right]) agent.send({ configure: spec })
   for (const { agent } of [left, right]) await agent.waitLine('configured')
-  driver = new OvnNetworkDriver({
-    remotes: [{ transport: 'unix', path: cluster.northboundSocket }],
-    southbound: { remotes: parseRemotes(cluster.southboundReader), tls: () => cluster.readerIdentity },
-  })
-  driver.start(new AbortController().signal)
-  await driver.claimTerm(1, 1, soon())
+  driver = await startNetworkDriver(cluster)
   const provider = { physicalNetwork: 'phys' }
   await driver.ensure({ kind: 'Network', ...owner, uid: outside, mtu: 1500, provider }, soon())
   await host.run('ip', 'link', 'set', 'eth2', 'up')

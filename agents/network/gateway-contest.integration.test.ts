@@ -5,11 +5,11 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OvsdbClient } from '../../lib/ovsdb/client.ts'
-import { parseRemotes } from '../../lib/ovsdb/remote.ts'
 import { readUuids } from '../../lib/ovsdb/values.ts'
 import { until } from '../../lib/time/until.ts'
-import { OvnNetworkDriver } from '../../operator/network/ovn/ovn-network-driver.ts'
+import type { OvnNetworkDriver } from '../../operator/network/ovn/ovn-network-driver.ts'
 import { startCluster, type TestCluster, type TestNode } from './testing/cluster.ts'
+import { startNetworkDriver } from './testing/network-driver.ts'
 
 const owner = { namespace: 'ns', name: 'x', generation: 1 }
 const [networkUid, uid] = [randomUUID(), randomUUID()]
@@ -28,12 +28,7 @@ beforeAll(async () => {
   for (const { agent } of cluster.nodes)
     agent.send({ configure: { roles: { gateway: true }, certificate: 'on disk', ovnRemote: cluster.ovnRemote } })
   for (const { agent } of cluster.nodes) await agent.waitLine('configured')
-  driver = new OvnNetworkDriver({
-    remotes: [{ transport: 'unix', path: cluster.northboundSocket }],
-    southbound: { remotes: parseRemotes(cluster.southboundReader), tls: () => cluster.readerIdentity },
-  })
-  driver.start(new AbortController().signal)
-  await driver.claimTerm(1, 1, soon())
+  driver = await startNetworkDriver(cluster)
   southbound = new OvsdbClient({
     database: 'OVN_Southbound',
     tables: { Port_Binding: { columns: ['logical_port', 'chassis'] } },
@@ -100,3 +95,12 @@ test('it stays with the first one while they are apart, and afterwards', async (
   await sleep(8000)
   expect(await watch(2000)).toEqual({ changes: 0, carriers: ['left'], moves: 0 })
 }, 90_000)
+
+test('those who asked while the database was away are told once it is back', async () => {
+  const moves: string[][] = []
+  const stop = driver.onGatewayMoves((uids) => void moves.push([...uids]))
+  await left.run('ovs-appctl', '-t', '/run/ovn/ovnsb_db.ctl', 'ovsdb-server/reconnect')
+  await until(() => moves.length > 0, 'to be told', 20_000)
+  expect([moves, driver.gatewayNodeOf(uid)]).toEqual([[[uid]], 'left'])
+  stop()
+}, 30_000)

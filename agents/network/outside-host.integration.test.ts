@@ -3,12 +3,12 @@
 // at a time, under the rights that nodes have in the southbound database.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
-import { parseRemotes } from '../../lib/ovsdb/remote.ts'
 import { until } from '../../lib/time/until.ts'
 import { stopDaemon } from '../../local/node/daemons.ts'
 import type { LogicalPort, RoutedSubnet } from '../../operator/network/logical-kinds.ts'
-import { OvnNetworkDriver } from '../../operator/network/ovn/ovn-network-driver.ts'
+import type { OvnNetworkDriver } from '../../operator/network/ovn/ovn-network-driver.ts'
 import { startCluster, type TestCluster, type TestNode } from './testing/cluster.ts'
+import { startNetworkDriver } from './testing/network-driver.ts'
 
 const owner = { namespace: 'ns', name: 'x', generation: 1 }
 const [dc, lan, hostUid, guestUid] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()]
@@ -35,12 +35,7 @@ beforeAll(async () => {
   const spec = { roles: { gateway: true }, certificate: 'on disk', ovnRemote: cluster.ovnRemote, physicalNetworks }
   for (const { agent } of [left, right, third]) agent.send({ configure: spec })
   for (const { agent } of [left, right, third]) await agent.waitLine('configured')
-  driver = new OvnNetworkDriver({
-    remotes: [{ transport: 'unix', path: cluster.northboundSocket }],
-    southbound: { remotes: parseRemotes(cluster.southboundReader), tls: () => cluster.readerIdentity },
-  })
-  driver.start(new AbortController().signal)
-  await driver.claimTerm(1, 1, soon())
+  driver = await startNetworkDriver(cluster)
   await driver.ensure({ kind: 'Network', ...owner, uid: dc, mtu: 1500, provider: { physicalNetwork: 'phys' } }, soon())
   await driver.ensure({ kind: 'Network', ...owner, uid: lan, mtu: 1442 }, soon())
   for (const subnet of [outer, inner]) await driver.ensure(subnet, soon())

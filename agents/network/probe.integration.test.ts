@@ -3,12 +3,12 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
 import type { ObservedDocument, ProbeAnswer, ProbeSpec } from '../../lib/contract/documents.ts'
-import { parseRemotes } from '../../lib/ovsdb/remote.ts'
 import { until } from '../../lib/time/until.ts'
 
 import type { LogicalPort, RoutedSubnet } from '../../operator/network/logical-kinds.ts'
-import { OvnNetworkDriver } from '../../operator/network/ovn/ovn-network-driver.ts'
+import type { OvnNetworkDriver } from '../../operator/network/ovn/ovn-network-driver.ts'
 import { startCluster, startInNode, type TestCluster, type TestNode } from './testing/cluster.ts'
+import { startNetworkDriver } from './testing/network-driver.ts'
 import { Workload } from './testing/workload.ts'
 
 const owner = { namespace: 'ns', name: 'x', generation: 1 }
@@ -80,12 +80,7 @@ beforeAll(async () => {
   left.agent.send({ configure: spec })
   right.agent.send({ configure: { ...spec, physicalNetworks } })
   for (const { agent } of cluster.nodes) await agent.waitLine('configured')
-  driver = new OvnNetworkDriver({
-    remotes: [{ transport: 'unix', path: cluster.northboundSocket }],
-    southbound: { remotes: parseRemotes(cluster.southboundReader), tls: () => cluster.readerIdentity },
-  })
-  driver.start(new AbortController().signal)
-  await driver.claimTerm(1, 1, soon())
+  driver = await startNetworkDriver(cluster)
   await driver.ensure({ kind: 'Network', ...owner, uid: networkUid, mtu: 1442 }, soon())
   await driver.ensure(v4, soon())
   const provider = { physicalNetwork: 'phys' }

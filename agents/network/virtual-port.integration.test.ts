@@ -3,11 +3,11 @@
 // nodes have in the southbound database.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
-import { parseRemotes } from '../../lib/ovsdb/remote.ts'
 import { until } from '../../lib/time/until.ts'
 import type { LogicalPort, RoutedSubnet } from '../../operator/network/logical-kinds.ts'
-import { OvnNetworkDriver } from '../../operator/network/ovn/ovn-network-driver.ts'
+import type { OvnNetworkDriver } from '../../operator/network/ovn/ovn-network-driver.ts'
 import { startCluster, type TestCluster, type TestNode } from './testing/cluster.ts'
+import { startNetworkDriver } from './testing/network-driver.ts'
 
 const owner = { namespace: 'ns', name: 'x', generation: 1 }
 const [near, far, vipUid] = [randomUUID(), randomUUID(), randomUUID()]
@@ -69,12 +69,7 @@ beforeAll(async () => {
   const spec = { roles: { compute: 'libvirt' }, certificate: 'on disk', ovnRemote: cluster.ovnRemote } as const
   for (const { agent } of cluster.nodes) agent.send({ configure: spec })
   for (const { agent } of cluster.nodes) await agent.waitLine('configured')
-  driver = new OvnNetworkDriver({
-    remotes: [{ transport: 'unix', path: cluster.northboundSocket }],
-    southbound: { remotes: parseRemotes(cluster.southboundReader), tls: () => cluster.readerIdentity },
-  })
-  driver.start(new AbortController().signal)
-  await driver.claimTerm(1, 1, soon())
+  driver = await startNetworkDriver(cluster)
   for (const uid of [near, far]) await driver.ensure({ kind: 'Network', ...owner, uid, mtu: 1442 }, soon())
   for (const subnet of [inner, other]) await driver.ensure(subnet, soon())
   const interfaces = [inner, other]

@@ -25,7 +25,7 @@ export async function createAction(
   // The object may name one that comes later; whoever types a name means one that is there.
   await getObject<Instance>(context, INSTANCE, machine)
   const requestedBy = await findUser(context)
-  const name = `${machine.slice(0, MOST_OF_NAME).replace(/[-.]+$/, '')}-${what}-${suffix()}`
+  const name = makeName(machine, what)
   return client.create<InstanceAction>(
     INSTANCE_ACTION,
     {
@@ -36,8 +36,9 @@ export async function createAction(
   )
 }
 
-export function suffix(): string {
-  return randomBytes(3).toString('hex')
+/** A new name for something that is done to the machine. */
+export function makeName(machine: string, what: string): string {
+  return `${machine.slice(0, MOST_OF_NAME).replace(/[-.]+$/, '')}-${what}-${randomBytes(3).toString('hex')}`
 }
 
 /** @returns whether it was done; its end has been said. @param done such as `rebooted` */

@@ -2,8 +2,9 @@
 import { ADMIN_PASSWORD_LABEL, GROUP, INSTANCE_ACTION, SECRET, VERSION } from '../../lib/api/kinds.ts'
 import type { InstanceAction, Secret } from '../../lib/api/types.ts'
 import { isPassword, USER_NAME } from '../../lib/contract/guest-password.ts'
+import { messageOf } from '../../lib/errors.ts'
 import { UsageError, type Command, type Context } from '../command-line/command.ts'
-import { createAction, suffix, waitForEnd } from '../command-line/do-action.ts'
+import { createAction, makeName, waitForEnd } from '../command-line/do-action.ts'
 
 /** Ours alone to remove, also when Ctrl-C has ended all else. */
 const REMOVE_MS = 10_000
@@ -52,7 +53,7 @@ async function askPassword({ readHidden }: Context, target: string): Promise<str
 }
 
 function createSecret({ client, namespace, signal }: Context, machine: string, password: string): Promise<Secret> {
-  const name = `${machine.slice(0, 200).replace(/[-.]+$/, '')}-password-${suffix()}`
+  const name = makeName(machine, 'password')
   const metadata = { namespace, name, labels: { [ADMIN_PASSWORD_LABEL]: 'true' } }
   const data = { password: Buffer.from(password).toString('base64') }
   return client.create<Secret>(SECRET, { apiVersion: 'v1', kind: 'Secret', metadata, data, type: 'Opaque' }, { signal })
@@ -71,7 +72,7 @@ async function removeSecret({ client, print }: Context, { metadata }: Secret): P
     const signal = AbortSignal.timeout(REMOVE_MS)
     await client.remove(SECRET, { namespace, name }, { preconditions: { uid }, signal })
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    print(`the Secret ${name} with the password is still there (${why}): kubectl delete secret -n ${namespace} ${name}`)
+    const left = `the Secret ${name} with the password is still there (${messageOf(error)})`
+    print(`${left}: kubectl delete secret -n ${namespace} ${name}`)
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from '@jest/globals'
-import { inTurns } from './next-turn.ts'
+import { eachInItsTurn } from './next-turn.ts'
 
 const NEVER = new AbortController().signal
 
@@ -12,7 +12,7 @@ test('timers come between the steps', async () => {
   let done = 0
   const seen: number[] = []
   const timer = setInterval(() => seen.push(done), 1)
-  await inTurns(
+  await eachInItsTurn(
     [1, 2, 3].map(() => () => busyMs(10)),
     NEVER,
     () => done++,
@@ -27,7 +27,7 @@ test('what a step returned is known before the next is done', async () => {
     order.push(`do ${name}`)
     return name
   })
-  await inTurns(steps, NEVER, (name) => order.push(`done ${name}`))
+  await eachInItsTurn(steps, NEVER, (name) => order.push(`done ${name}`))
   expect(order).toEqual(['do a', 'done a', 'do b', 'done b'])
 })
 
@@ -38,6 +38,6 @@ test('what is left when the signal aborts is not done', async () => {
     if (n === 2) stop.abort()
     return n
   })
-  await inTurns(steps, stop.signal, (n) => done.push(n))
+  await eachInItsTurn(steps, stop.signal, (n) => done.push(n))
   expect(done).toEqual([1, 2])
 })

@@ -9,7 +9,7 @@ export function nextTurn(): Promise<void> {
  * Does each in a turn of its own, in their order, and gives what they returned. Of thousands of objects each step of a leader's start is
  * long, and all in one would keep it from renewing its Lease. Those that are left when the signal aborts are not done.
  */
-export async function inTurns<T>(
+export async function eachInItsTurn<T>(
   steps: readonly (() => T)[],
   signal: AbortSignal,
   onDone: (result: T) => void,

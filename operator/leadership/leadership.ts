@@ -10,7 +10,7 @@ import { ControlLoop } from '../../lib/loop/control-loop.ts'
 import type { EventRecorder } from '../../lib/loop/events.ts'
 import { fencedClient, heldFence, type Fence } from '../../lib/leader/fence.ts'
 import type { Informers } from '../../lib/informer/informers.ts'
-import { inTurns, nextTurn } from '../../lib/time/next-turn.ts'
+import { eachInItsTurn, nextTurn } from '../../lib/time/next-turn.ts'
 import type { LoopMetrics } from '../../lib/loop/metrics.ts'
 import type { Authority } from '../../lib/pki/authority.ts'
 import type { Bus, HeartbeatSettings, Writer } from '../bus/bus.ts'
@@ -183,12 +183,12 @@ async function run(deps: OperatorDeps, office: Office, options: LeadershipOption
   const ends: (() => void)[] = []
   const running: Promise<void>[] = []
   try {
-    await inTurns(beginnings, signal, (end) => ends.push(end))
+    await eachInItsTurn(beginnings, signal, (end) => ends.push(end))
     collector.considerAll()
     await nextTurn()
     log.info({ term: fence.term, controllers: loops.size }, 'leading')
     const runs = [...loops.values()].map((loop) => () => loop.run())
-    await inTurns(runs, signal, (run) => running.push(heard(run)))
+    await eachInItsTurn(runs, signal, (run) => running.push(heard(run)))
     await Promise.all(running)
   } finally {
     for (const end of ends) end()
