@@ -54,8 +54,23 @@ test('once it rests it is where the claim is, and that is told', () => {
   expect([carrier(), settled]).toEqual(['first', []])
   jest.advanceTimersByTime(200)
   expect([carrier(), settled]).toEqual(['second', [NAME]])
+  expect(carriers.update(NAME)).toBe(true)
   expect(claim('first')).toBe(true)
   expect(carrier()).toBe('first')
+})
+
+test('one that comes to rest where it was all the time, or is claimed again by the same node, is no move', () => {
+  expect(claim('first')).toBe(false)
+  for (const node of ['second', 'first', 'second', 'first', 'second', 'first']) claim(node)
+  jest.advanceTimersByTime(5000)
+  expect(settled).toEqual([NAME])
+  expect(carriers.update(NAME)).toBe(false)
+})
+
+test('those who asked while it was not known are told, wherever it is', () => {
+  carriers.forgetTold()
+  expect(carriers.update(NAME)).toBe(true)
+  expect(carriers.update(NAME)).toBe(false)
 })
 
 test('of two others neither comes first: it is where the claim is', () => {

@@ -18,7 +18,7 @@ export interface GatewayCarriersOptions {
   claimant(claimName: string): string | undefined
   /** The node that is to have it first. */
   preferred(claimName: string): string | undefined
-  /** One that was contested is so no longer. */
+  /** One that was contested is so no longer: it may have moved. */
   onSettled(claimName: string): void
   now?: () => number
 }
@@ -26,7 +26,9 @@ export interface GatewayCarriersOptions {
 export class GatewayCarriers {
   readonly #options: GatewayCarriersOptions
   readonly #now: () => number
-  readonly #last = new Map<string, string>()
+  readonly #claimants = new Map<string, string>()
+  /** As was told last. */
+  readonly #carriers = new Map<string, string>()
   readonly #unrests = new Map<string, Unrest>()
 
   constructor(options: GatewayCarriersOptions) {
@@ -40,25 +42,35 @@ export class GatewayCarriers {
     return preferred !== undefined && unrest?.nodes.has(preferred) ? preferred : this.#options.claimant(claimName)
   }
 
-  /** To be called whenever the claim may have changed. @returns false: it goes to and fro, and nobody need know */
+  /** To be called whenever the claim may have changed. @returns whether another node carries it than at the last call */
   update(claimName: string): boolean {
-    const [before, after] = [this.#last.get(claimName), this.#options.claimant(claimName)]
-    if (after === undefined) this.#last.delete(claimName)
-    else this.#last.set(claimName, after)
-    const wasContested = this.#unrests.get(claimName)?.isContested === true
-    if (before === after || before === undefined) return !wasContested
-    const now = this.#now()
-    const held = this.#unrests.get(claimName)
-    clearTimeout(held?.timer)
-    const at = [...(held?.at ?? []).filter((one) => now - one < WINDOW_MS), now]
-    const nodes = new Set([...(held?.nodes ?? []), before, ...(after === undefined ? [] : [after])])
-    const timer = setTimeout(() => this.#settle(claimName), WINDOW_MS).unref()
-    this.#unrests.set(claimName, { at, nodes, isContested: wasContested || at.length >= MOST_CHANGES, timer })
-    return !wasContested
+    const [before, after] = [this.#claimants.get(claimName), this.#options.claimant(claimName)]
+    if (before !== after) setOrDelete(this.#claimants, claimName, after)
+    if (before !== undefined && before !== after) this.#disturb(claimName, [before, after])
+    const carrier = this.carrierOf(claimName)
+    if (carrier === this.#carriers.get(claimName)) return false
+    setOrDelete(this.#carriers, claimName, carrier)
+    return true
+  }
+
+  /** Nobody knew for a while: whatever carries it, others are told at the next call. */
+  forgetTold(): void {
+    this.#carriers.clear()
   }
 
   close(): void {
     for (const { timer } of this.#unrests.values()) clearTimeout(timer)
+  }
+
+  #disturb(claimName: string, ends: readonly (string | undefined)[]): void {
+    const now = this.#now()
+    const held = this.#unrests.get(claimName)
+    clearTimeout(held?.timer)
+    const at = [...(held?.at ?? []).filter((one) => now - one < WINDOW_MS), now]
+    const nodes = new Set([...(held?.nodes ?? []), ...ends.filter((node) => node !== undefined)])
+    const timer = setTimeout(() => this.#settle(claimName), WINDOW_MS).unref()
+    const isContested = held?.isContested === true || at.length >= MOST_CHANGES
+    this.#unrests.set(claimName, { at, nodes, isContested, timer })
   }
 
   #settle(claimName: string): void {
@@ -66,4 +78,9 @@ export class GatewayCarriers {
     this.#unrests.delete(claimName)
     if (unrest?.isContested === true) this.#options.onSettled(claimName)
   }
+}
+
+function setOrDelete(map: Map<string, string>, key: string, value: string | undefined): void {
+  if (value === undefined) map.delete(key)
+  else map.set(key, value)
 }

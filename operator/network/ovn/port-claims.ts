@@ -60,7 +60,10 @@ export class PortClaims {
       this.#tellUnreported(names)
       this.#tellGateways(names)
     })
-    this.southbound?.onSync(() => this.lookAtAll())
+    this.southbound?.onSync((synced) => {
+      this.lookAtAll()
+      if (synced) this.#tellAllGateways()
+    })
   }
 
   /** To be called with each change of the northbound mirror. */
@@ -134,6 +137,12 @@ export class PortClaims {
       return uid !== undefined && this.#carriers.update(name) ? uid : []
     })
     if (routers.length > 0) this.#gateways.emit(routers)
+  }
+
+  /** Those who asked while it was not known. */
+  #tellAllGateways(): void {
+    this.#carriers.forgetTold()
+    this.#tellGateways(this.#options.nb.routerPorts().flatMap(claimNameOf))
   }
 
   /** One database alone proves nothing. */
