@@ -8,6 +8,8 @@ const common = {
   modulePathIgnorePatterns: ['<rootDir>/dist'],
 }
 export default {
+  // Jest's five seconds are a busy machine's with real work in a unit test: a chart rendered, a kind made. It only tells one that hangs.
+  testTimeout: 30_000,
   projects: [
     {
       ...common,
