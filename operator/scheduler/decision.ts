@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { explainFailure, explainRefusals, keepWithin, type Explanation } from './explanation.ts'
-import { whyRefused, type Filter } from './filters/filter.ts'
+import { turnsOf, whyRefused, type Filter, type Turn } from './filters/filter.ts'
 import { fitOnNode } from './filters/numa-topology.ts'
 import type { PlacementRequest } from './filters/request.ts'
 import { Judgement } from './judgement.ts'
@@ -13,7 +13,8 @@ import { Ranking } from './ranking.ts'
 export type Choice =
   /** `numa`: its cells there, where the request asks for some. */
   | { ok: true; node: string; explanation: Explanation; numa?: NumaPlacement }
-  | { ok: false; explanation: Explanation; why: string }
+  /** `turns`: what machines have to do before one of these nodes may take it, unless it says something else of itself. */
+  | { ok: false; explanation: Explanation; why: string; turns: ReadonlySet<Turn> }
 
 /** When more rows changed than one in so many, and more than a few, all are looked at again. */
 const ONE_IN = 8
@@ -84,7 +85,9 @@ export class Decision {
     const node = best && table.get(best.row)
     if (!node) {
       const explanation = keepWithin(all)
-      return { ok: false, explanation, why: explainFailure(explanation) }
+      // A node passes no sooner than the filter that refuses it first turns.
+      const refusing = filters.filter((_, depth) => (this.#judgement.counts[depth] ?? 0) > 0)
+      return { ok: false, explanation, why: explainFailure(explanation), turns: turnsOf(refusing, request) }
     }
     const explanation = keepWithin({ node: node.name, score: Math.round(best.total * 1000), ...all })
     return request.numa === undefined

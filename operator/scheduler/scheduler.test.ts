@@ -207,7 +207,7 @@ describe('explanation', () => {
   ])('stays there with all that a profile may add %s', (_, letter, length) => {
     const own = Array.from({ length: 8 }, (_, i): Filter => {
       const refuse = ({ name }: { name: string }) => (name.startsWith(`n${i}`) ? letter.repeat(200) : undefined)
-      return { name: `${'F'.repeat(62)}${i}`, by: 'row', asks: () => true, refuse }
+      return { name: `${'F'.repeat(62)}${i}`, by: 'row', turnedBy: [], asks: () => true, refuse }
     })
     const names = Array.from({ length: 9 }, (_, i) => `n${i}${'n'.repeat(length - 2)}`)
     const policy = policyOf(own, DEFAULT_POLICY.weighers)

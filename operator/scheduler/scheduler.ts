@@ -6,6 +6,7 @@ import type { Choice } from './decision.ts'
 import { compareNodes, type NodeVerdict } from './compare-nodes.ts'
 import { Decisions } from './decisions.ts'
 import { DEFAULT_POLICY, type Policy } from './policy.ts'
+import { computeFilter } from './filters/compute.ts'
 import { CAPABILITY_FILTERS, INTERFACE_FILTERS, ROOM_FILTERS } from './filters/all.ts'
 import { DEFAULT_SETTINGS } from './filters/settings.ts'
 import { findRefusal } from './filters/filter.ts'
@@ -70,8 +71,15 @@ export class Scheduler {
     return this.#decisions.passes
   }
 
-  putNode(facts: NodeFacts): void {
-    this.#table.put(facts)
+  /** @returns whether it says anything that it did not say before */
+  putNode(facts: NodeFacts): boolean {
+    return this.#table.put(facts)
+  }
+
+  /** Whether the node takes new machines at all: without it no filter passes. */
+  isOpen(name: string): boolean {
+    const row = this.#table.find(name)
+    return row !== undefined && computeFilter.refuse(row, undefined) === undefined
   }
 
   removeNode(name: string): void {
@@ -119,9 +127,12 @@ export class Scheduler {
     return why
   }
 
-  /** Of a machine that a node refused, or, not failed, started. */
-  recordBuild(node: string, { failed }: { failed: boolean }): void {
-    this.#table.recordBuild(node, failed)
+  /**
+   * Of a machine that a node refused, or, not failed, started.
+   * @returns whether that is another number of refusals than before
+   */
+  recordBuild(node: string, { failed }: { failed: boolean }): boolean {
+    return this.#table.recordBuild(node, failed)
   }
 
   /** Why the node cannot give a machine that it has an interface more; undefined when it can, or is not known. */

@@ -6,6 +6,7 @@ import { whyShort } from './room.ts'
 export const aggregateCoreFilter: RoomFilter = {
   name: 'AggregateCoreFilter',
   by: 'room',
+  turnedBy: ['freed'],
   column: 'aggregateVcpus',
   wanted: ({ amounts }) => amounts.vcpus,
   refuse: (node, { amounts }) =>

@@ -6,6 +6,7 @@ import { whyShort, whyTooLarge } from './room.ts'
 export const aggregateDiskFilter: RoomFilter = {
   name: 'AggregateDiskFilter',
   by: 'room',
+  turnedBy: ['freed'],
   column: 'aggregateDiskGiB',
   wanted: ({ amounts }) => amounts.diskGiB,
   refuse(node, { amounts }) {

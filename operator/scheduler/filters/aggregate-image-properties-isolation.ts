@@ -6,6 +6,7 @@ import type { ClassFilter } from './filter.ts'
 export const aggregateImagePropertiesIsolationFilter: ClassFilter = {
   name: 'AggregateImagePropertiesIsolation',
   by: 'class',
+  turnedBy: [],
   refuse({ aggregates }, { imageProperties = {} }) {
     for (const [key, values] of metadataOf(aggregates)) {
       const has = imageProperties[key]

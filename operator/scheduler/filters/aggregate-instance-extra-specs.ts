@@ -9,6 +9,7 @@ const SCOPE = 'aggregate_instance_extra_specs:'
 export const aggregateInstanceExtraSpecsFilter: ClassFilter = {
   name: 'AggregateInstanceExtraSpecsFilter',
   by: 'class',
+  turnedBy: [],
   refuse({ aggregates }, { flavor }) {
     for (const [spec, required] of Object.entries(flavor?.extraSpecs ?? {})) {
       const isScoped = spec.startsWith(SCOPE)

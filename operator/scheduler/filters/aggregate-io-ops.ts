@@ -9,6 +9,7 @@ import { settingsOf } from './settings.ts'
 export const aggregateIoOpsFilter: BoundFilter = {
   name: 'AggregateIoOpsFilter',
   by: 'bound',
+  turnedBy: ['built'],
   column: 'ioOps',
   most: mostOn,
   refuse(node, request) {

@@ -9,6 +9,7 @@ const TENANTS = 'filter_tenant_id'
 export const aggregateMultiTenancyIsolationFilter: ClassFilter = {
   name: 'AggregateMultiTenancyIsolation',
   by: 'class',
+  turnedBy: [],
   refuse({ aggregates }, { project }) {
     if (project === undefined) return undefined
     const tenants = [...metadataOf(aggregates)].flatMap(([key, values]) => (key.startsWith(TENANTS) ? [...values] : []))

@@ -9,6 +9,7 @@ import { settingsOf } from './settings.ts'
 export const aggregateNumInstancesFilter: BoundFilter = {
   name: 'AggregateNumInstancesFilter',
   by: 'bound',
+  turnedBy: ['freed'],
   column: 'instances',
   most: mostOn,
   refuse(node, request) {

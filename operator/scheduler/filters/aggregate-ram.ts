@@ -6,6 +6,7 @@ import { whyShort, whyTooLarge } from './room.ts'
 export const aggregateRamFilter: RoomFilter = {
   name: 'AggregateRamFilter',
   by: 'room',
+  turnedBy: ['freed'],
   column: 'aggregateNextMemoryMiB',
   wanted: ({ amounts }) => amounts.memoryMiB,
   refuse(node, { amounts }) {

@@ -6,6 +6,7 @@ import type { ClassFilter } from './filter.ts'
 export const aggregateTypeAffinityFilter: ClassFilter = {
   name: 'AggregateTypeAffinityFilter',
   by: 'class',
+  turnedBy: [],
   refuse({ aggregates }, { flavor }) {
     const names = metadataOf(aggregates).get('instance_type')
     if (!names || !flavor || names.has(flavor.name)) return undefined

@@ -8,6 +8,7 @@ import { whyShort } from './room.ts'
 export const bandwidthFilter: RowFilter = {
   name: 'BandwidthFilter',
   by: 'row',
+  turnedBy: ['freed'],
   asks: ({ amounts }) => amounts.bandwidth !== undefined,
   refuse: (node, { amounts }) =>
     Object.entries(amounts.bandwidth ?? {})

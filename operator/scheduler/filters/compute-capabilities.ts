@@ -10,6 +10,7 @@ const SCOPE = 'capabilities:'
 export const computeCapabilitiesFilter: ClassFilter = {
   name: 'ComputeCapabilitiesFilter',
   by: 'class',
+  turnedBy: [],
   refuse(node, { requireKvm, flavor }) {
     if (requireKvm && node.acceleration !== 'kvm') return 'has no KVM'
     for (const [spec, required] of Object.entries(flavor?.extraSpecs ?? {})) {

@@ -5,6 +5,7 @@ import type { ClassFilter } from './filter.ts'
 export const computeFilter: ClassFilter<unknown> = {
   name: 'ComputeFilter',
   by: 'class',
+  turnedBy: [],
   refuse(node) {
     if (node.hypervisor === undefined) return 'runs no machines'
     if (!node.up) return 'is down'

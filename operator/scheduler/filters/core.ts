@@ -5,6 +5,7 @@ import { whyShort } from './room.ts'
 export const coreFilter: RoomFilter = {
   name: 'CoreFilter',
   by: 'room',
+  turnedBy: ['freed'],
   column: 'vcpus',
   wanted: ({ amounts }) => amounts.vcpus,
   refuse: (node, { amounts }) =>

@@ -5,6 +5,7 @@ import type { NameFilter } from './filter.ts'
 export const differentHostFilter: NameFilter = {
   name: 'DifferentHostFilter',
   by: 'name',
+  turnedBy: ['named'],
   named: ({ hints }) => hints?.differentHost ?? [],
   refuse: ({ name }, { hints }) =>
     hints?.differentHost?.has(name) === true ? 'has a machine of spec.schedulerHints.differentHost' : undefined,

@@ -5,6 +5,7 @@ import { whyShort } from './room.ts'
 export const diskFilter: RoomFilter = {
   name: 'DiskFilter',
   by: 'room',
+  turnedBy: ['freed'],
   column: 'diskGiB',
   wanted: ({ amounts }) => amounts.diskGiB,
   refuse: (node, { amounts }) =>

@@ -13,6 +13,7 @@ const NAMES_OF_VM_MODE = [VM_MODE, 'hv', 'baremetal']
 export const imagePropertiesFilter: ClassFilter = {
   name: 'ImagePropertiesFilter',
   by: 'class',
+  turnedBy: [],
   refuse(node, { imageProperties = {} }) {
     const one = (...names: string[]) => names.map((name) => imageProperties[name]).find((value) => value !== undefined)
     const architecture = one('hw_architecture', 'architecture')

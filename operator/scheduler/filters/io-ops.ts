@@ -6,6 +6,7 @@ import { settingsOf } from './settings.ts'
 export const ioOpsFilter: BoundFilter = {
   name: 'IoOpsFilter',
   by: 'bound',
+  turnedBy: ['built'],
   column: 'ioOps',
   most: (_, request) => settingsOf(request).maxIoOpsPerHost,
   refuse({ ioOps }, request) {

@@ -7,6 +7,7 @@ import type { PlacementRequest } from './request.ts'
 export const isolatedHostsFilter: RowFilter = {
   name: 'IsolatedHostsFilter',
   by: 'row',
+  turnedBy: [],
   asks: ({ settings }) => settings?.isolation !== undefined,
   refuse(node: NodeRow, { settings, image = '' }: PlacementRequest) {
     const { isolation } = settings ?? {}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { NodeRow } from '../nodes/node-facts.ts'
-import type { RowFilter } from './filter.ts'
+import type { RowFilter, Turn } from './filter.ts'
 
 /** The schema bounds its length. It is a user's, and asked of every node: what it may cost the others is bounded here. */
 const MOST_DEEP = 16
@@ -15,6 +15,8 @@ const MOST_KEPT = 64
 export const jsonFilter: RowFilter = {
   name: 'JsonFilter',
   by: 'row',
+  // Whether it asks for much or for little is not looked at.
+  turnedBy: ({ hints }) => namesIn(parse(hints?.query ?? '')).flatMap((name) => VARIABLES.get(name)?.turnedBy ?? []),
   asks: ({ hints }) => hints?.query !== undefined,
   refuse(node, { hints }) {
     if (hints?.query === undefined) return undefined
@@ -151,8 +153,9 @@ function isTrue(value: Value): boolean {
 
 /** A name behind a dollar is read of the node; null: it has none. */
 function valueOf(literal: unknown): Query {
-  if (typeof literal === 'string' && literal.startsWith('$')) {
-    const read = VARIABLES.get(literal.slice(1))
+  const [name] = namesIn(literal)
+  if (name !== undefined) {
+    const { read } = VARIABLES.get(name) ?? {}
     return read ? (node) => read(node) ?? null : () => null
   }
   if (!['string', 'number', 'boolean'].includes(typeof literal) && literal !== null) return invalid
@@ -161,19 +164,33 @@ function valueOf(literal: unknown): Query {
   return () => value
 }
 
-const VARIABLES = new Map<string, (node: NodeRow) => string | number | undefined>([
-  ['host', ({ name }) => name],
-  ['hypervisor_hostname', ({ name }) => name],
-  ['hypervisor_type', ({ hypervisorType }) => hypervisorType],
-  ['host_ip', ({ address }) => address],
-  ['total_usable_ram_mb', ({ memoryMiB }) => memoryMiB],
-  ['free_ram_mb', ({ memoryMiB, usedMemoryMiB }) => memoryMiB - usedMemoryMiB],
-  ['total_usable_disk_gb', ({ diskGiB }) => diskGiB],
-  ['free_disk_mb', ({ diskGiB, usedDiskGiB }) => (diskGiB - usedDiskGiB) * 1024],
+/** What is read of the node anywhere in a query. */
+function namesIn(query: unknown): string[] {
+  if (Array.isArray(query)) return query.flatMap(namesIn)
+  return typeof query === 'string' && query.startsWith('$') ? [query.slice(1)] : []
+}
+
+interface Variable {
+  /** What machines do that changes it. */
+  turnedBy: readonly Turn[]
+  read: (node: NodeRow) => string | number | undefined
+}
+const ofNode = (read: Variable['read']): Variable => ({ turnedBy: [], read })
+const ofUse = (read: Variable['read']): Variable => ({ turnedBy: ['freed', 'taken'], read })
+
+const VARIABLES = new Map<string, Variable>([
+  ['host', ofNode(({ name }) => name)],
+  ['hypervisor_hostname', ofNode(({ name }) => name)],
+  ['hypervisor_type', ofNode(({ hypervisorType }) => hypervisorType)],
+  ['host_ip', ofNode(({ address }) => address)],
+  ['total_usable_ram_mb', ofNode(({ memoryMiB }) => memoryMiB)],
+  ['free_ram_mb', ofUse(({ memoryMiB, usedMemoryMiB }) => memoryMiB - usedMemoryMiB)],
+  ['total_usable_disk_gb', ofNode(({ diskGiB }) => diskGiB)],
+  ['free_disk_mb', ofUse(({ diskGiB, usedDiskGiB }) => (diskGiB - usedDiskGiB) * 1024)],
   // What there is, as in Nova: not what is handed out of it.
-  ['vcpus_total', ({ capacity }) => capacity.vcpus],
-  ['vcpus_used', ({ usedVcpus }) => usedVcpus],
-  ['num_instances', ({ instances }) => instances],
-  ['num_io_ops', ({ ioOps }) => ioOps],
-  ['failed_builds', ({ failedBuilds }) => failedBuilds],
+  ['vcpus_total', ofNode(({ capacity }) => capacity.vcpus)],
+  ['vcpus_used', ofUse(({ usedVcpus }) => usedVcpus)],
+  ['num_instances', ofUse(({ instances }) => instances)],
+  ['num_io_ops', { turnedBy: ['built', 'taken'], read: ({ ioOps }) => ioOps }],
+  ['failed_builds', { turnedBy: ['failures'], read: ({ failedBuilds }) => failedBuilds }],
 ])

@@ -6,6 +6,7 @@ import { settingsOf } from './settings.ts'
 export const numInstancesFilter: BoundFilter = {
   name: 'NumInstancesFilter',
   by: 'bound',
+  turnedBy: ['freed'],
   column: 'instances',
   most: (_, request) => settingsOf(request).maxInstancesPerHost,
   refuse({ instances }, request) {

@@ -9,6 +9,8 @@ import type { RowFilter } from './filter.ts'
 export const numaTopologyFilter: RowFilter = {
   name: 'NUMATopologyFilter',
   by: 'row',
+  // With more than one card or switch to be near to, the search gives up early (MOST_TRIES), in an order that goes by what is left: less may be found where more was not.
+  turnedBy: (request) => (countNear(request) > 1 ? ['freed', 'taken'] : ['freed']),
   asks: ({ numa }) => numa !== undefined,
   refuse: (node, request) => {
     const { numa } = request
@@ -24,6 +26,11 @@ export function fitOnNode(node: NodeRow, wish: NumaWish, request: Asked): Fit {
     ...nearSwitch(node, request),
     ...nearCards(node, wish, request),
   ])
+}
+
+/** How many it may have to be near to, on whatever node. */
+function countNear({ needsVhostUser, amounts }: Asked): number {
+  return (needsVhostUser ? 1 : 0) + Object.keys(amounts.pciDevices ?? {}).length
 }
 
 type Asked = Pick<PlacementRequest, 'needsVhostUser' | 'amounts'>

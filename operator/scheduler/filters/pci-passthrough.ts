@@ -13,6 +13,7 @@ const NONE = { count: 0, direct: 0, macvtap: 0 }
 export const pciPassthroughFilter: RowFilter = {
   name: 'PciPassthroughFilter',
   by: 'row',
+  turnedBy: ['freed'],
   asks: ({ amounts }) => amounts.pciDevices !== undefined,
   refuse: (node, { amounts }) =>
     Object.entries(amounts.pciDevices ?? {})

@@ -5,6 +5,7 @@ import { whyShort } from './room.ts'
 export const ramFilter: RoomFilter = {
   name: 'RamFilter',
   by: 'room',
+  turnedBy: ['freed'],
   column: 'nextMemoryMiB',
   wanted: ({ amounts }) => amounts.memoryMiB,
   refuse: (node, { amounts }) =>

@@ -5,6 +5,7 @@ import type { OnlyFilter } from './filter.ts'
 export const requestedNodeFilter: OnlyFilter = {
   name: 'RequestedNodeFilter',
   by: 'only',
+  turnedBy: [],
   allowed: ({ hints }) => (hints?.node === undefined ? undefined : [hints.node]),
   refuse: ({ name }, { hints }) =>
     hints?.node === undefined || hints.node === name ? undefined : `is not ${hints.node} of spec.schedulerHints.node`,

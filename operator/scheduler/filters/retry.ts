@@ -5,6 +5,7 @@ import type { NameFilter } from './filter.ts'
 export const retryFilter: NameFilter = {
   name: 'RetryFilter',
   by: 'name',
+  turnedBy: [],
   named: ({ excluded }) => excluded.keys(),
   refuse: ({ name }, { excluded }) => excluded.get(name),
 }

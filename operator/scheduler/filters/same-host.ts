@@ -5,6 +5,7 @@ import type { OnlyFilter } from './filter.ts'
 export const sameHostFilter: OnlyFilter = {
   name: 'SameHostFilter',
   by: 'only',
+  turnedBy: ['named'],
   allowed: ({ hints }) => hints?.sameHost,
   refuse: ({ name }, { hints }) =>
     hints?.sameHost === undefined || hints.sameHost.has(name)

@@ -7,6 +7,7 @@ const MOST_NAMED = 3
 export const serverGroupAffinityFilter: OnlyFilter = {
   name: 'ServerGroupAffinityFilter',
   by: 'only',
+  turnedBy: ['members'],
   allowed({ group }) {
     if (group?.policy !== 'affinity' || !group.membersOn || group.membersOn.size === 0) return undefined
     return group.membersOn.keys()

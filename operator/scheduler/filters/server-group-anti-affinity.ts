@@ -5,6 +5,7 @@ import type { NameFilter } from './filter.ts'
 export const serverGroupAntiAffinityFilter: NameFilter = {
   name: 'ServerGroupAntiAffinityFilter',
   by: 'name',
+  turnedBy: ['members'],
   named({ group }) {
     if (group?.policy !== 'anti-affinity' || !group.membersOn) return []
     // Most groups: every node that has one is full.

@@ -8,6 +8,7 @@ const DEFAULT_PREFIX = 24
 export const simpleCidrAffinityFilter: RowFilter = {
   name: 'SimpleCIDRAffinityFilter',
   by: 'row',
+  turnedBy: [],
   asks: ({ hints }) => hints?.buildNearHostIP !== undefined,
   refuse({ address }, { hints }) {
     const { buildNearHostIP, prefix = DEFAULT_PREFIX } = hints ?? {}

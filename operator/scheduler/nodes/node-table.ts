@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isDeepStrictEqual } from 'node:util'
 import type { Aggregate } from './aggregate.ts'
 import { ratiosOf } from './aggregate-ratios.ts'
 import type { Amounts } from './amounts.ts'
@@ -139,9 +140,11 @@ export class NodeTable {
     return this.#nodes
   }
 
-  put(facts: NodeFacts): void {
+  /** @returns whether it says anything that it did not say before */
+  put(facts: NodeFacts): boolean {
     const at = this.#ensureRow(facts.name)
     const row = this.#at(at)
+    if (isDeepStrictEqual(row.facts, facts)) return false
     if (row.facts) this.#leave(at, row.facts)
     this.#nodes++
     if (hasPciDevices(facts.pciDevices)) this.#withPciDevices++
@@ -150,6 +153,7 @@ export class NodeTable {
     row.ratios = ratiosOf(facts.aggregates, this.#ratios)
     this.classOf[at] = this.classes.enter(facts)
     this.#show(at)
+    return true
   }
 
   remove(name: string): void {
@@ -182,15 +186,20 @@ export class NodeTable {
     this.#show(at)
   }
 
-  /** @param failed whether the node refused a machine; false: it started one */
-  recordBuild(name: string, failed: boolean): void {
+  /**
+   * @param failed whether the node refused a machine; false: it started one
+   * @returns whether that is another number of refusals than before
+   */
+  recordBuild(name: string, failed: boolean): boolean {
     const at = this.#byName.get(name)
-    if (at === undefined) return
+    if (at === undefined) return false
     const row = this.#at(at)
+    if (!failed && row.failedBuilds === 0) return false
     if (row.failedBuilds > 0) this.#failing--
     row.failedBuilds = failed ? row.failedBuilds + 1 : 0
     if (row.failedBuilds > 0) this.#failing++
     this.#show(at)
+    return true
   }
 
   /** `dropUnused` has to follow. @param use as it was added */

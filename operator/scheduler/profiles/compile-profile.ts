@@ -2,6 +2,8 @@
 import type { SchedulerProfile } from '../../../lib/api/types.ts'
 import { ALL_FILTERS, DEFAULT_FILTERS } from '../filters/all.ts'
 import type { Filter } from '../filters/filter.ts'
+import type { PlacementRequest } from '../filters/request.ts'
+import type { NodeRow } from '../nodes/node-facts.ts'
 import { isolatedHostsFilter } from '../filters/isolated-hosts.ts'
 import { DEFAULT_SETTINGS, type FilterSettings } from '../filters/settings.ts'
 import { policyOf, type Policy } from '../policy.ts'
@@ -92,7 +94,7 @@ interface Own {
 const NAMES_OTHERS = /\bnamespace\b|\bimage\s*\.\s*name\b/
 
 /** What fails for a node, such as a key that is not there, refuses that node. */
-function toFilter({ name, expression }: Own, { evaluate, isOfClass }: Expression): Filter {
+function toFilter({ name, expression }: Own, { evaluate, isOfClass, turnedBy }: Expression): Filter {
   const refusal = `is refused by ${NAMES_OTHERS.test(expression) ? 'its expression' : expression}`
   const judge = (variables: Variables) => {
     try {
@@ -101,8 +103,10 @@ function toFilter({ name, expression }: Own, { evaluate, isOfClass }: Expression
       return `cannot be judged by its expression: ${firstLineOf(error)}`
     }
   }
-  if (isOfClass) return { name, by: 'class', refuse: (node, request) => judge(toClassVariables(node, request)) }
-  return { name, by: 'row', asks: () => true, refuse: (node, request) => judge(toVariables(node, request)) }
+  if (isOfClass)
+    return { name, by: 'class', turnedBy: [], refuse: (node, request) => judge(toClassVariables(node, request)) }
+  const refuse = (node: NodeRow, request: PlacementRequest) => judge(toVariables(node, request))
+  return { name, by: 'row', turnedBy, asks: () => true, refuse }
 }
 
 function toWeigher(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Expressions of administrators, in CEL: https://cel.dev. What one may cost is bounded before it is evaluated.
 import { Environment, type ASTNode } from '@marcbachmann/cel-js'
+import type { Turn } from '../filters/filter.ts'
 import { CONSTRUCTORS, FIELDS, type Variables } from './variable-types.ts'
 
 /** Of an expression, as the schema has it, too. */
@@ -26,10 +27,21 @@ const SUMS = new Set(['int', 'uint', 'double', 'google.protobuf.Duration', 'goog
 /** Of `node`, what it has in common with others of its class. */
 const SHARED = new Set(['zone', 'acceleration', 'hypervisorType', 'hypervisorVersion'])
 
+/** Of `node`, by what machines do it changes. Whether an expression asks for more or for less of it is not known. */
+const TURNED_BY: Readonly<Record<keyof (typeof FIELDS)['node'], readonly Turn[]>> = {
+  ...{ name: [], zone: [], acceleration: [], hypervisorType: [], hypervisorVersion: [] },
+  ...{ vcpus: [], memoryMiB: [], diskGiB: [] },
+  ...{ freeVcpus: ['freed', 'taken'], freeMemoryMiB: ['freed', 'taken'], freeDiskGiB: ['freed', 'taken'] },
+  ...{ instances: ['freed', 'taken'], ioOps: ['built', 'taken'], failedBuilds: ['failures'] },
+}
+const EVERYTHING = Object.keys(TURNED_BY) as (keyof typeof TURNED_BY)[]
+
 export interface Expression {
   evaluate: (variables: Variables) => unknown
   /** It reads nothing of a node but what all of its class have in common. */
   isOfClass: boolean
+  /** What machines do that may make it say something else. */
+  turnedBy: readonly Turn[]
   /** It may read the machine's UID. */
   asksForUid: boolean
 }
@@ -50,10 +62,12 @@ export function compileExpression(
       return { ok: false, why: `it gives ${type}, not ${types.join(' or ')}` }
     const dear = findDear(parsed.ast, false)
     if (dear !== undefined) return { ok: false, why: dear }
+    const reads = new Set(fieldsReadIn(parsed.ast))
     return {
       ok: true,
       evaluate: (variables) => parsed(variables) as unknown,
-      isOfClass: readsClassAlone(parsed.ast),
+      isOfClass: [...reads].every((field) => SHARED.has(field)),
+      turnedBy: [...new Set([...reads].flatMap((field) => TURNED_BY[field]))],
       asksForUid: /\buid\b/.test(text),
     }
   } catch (error) {
@@ -92,10 +106,12 @@ function findDear(node: ASTNode, isInWalk: boolean): string | undefined {
   return undefined
 }
 
-function readsClassAlone(node: ASTNode): boolean {
-  if (node.op === 'id') return node.args !== 'node'
-  if (node.op === '.' && node.args[0].op === 'id' && node.args[0].args === 'node') return SHARED.has(node.args[1])
-  return nodesIn(node.args).every(readsClassAlone)
+/** Of `node`. Where that stands by itself all of it may be read. */
+function fieldsReadIn(node: ASTNode): readonly (keyof typeof TURNED_BY)[] {
+  if (node.op === 'id') return node.args === 'node' ? EVERYTHING : []
+  if (node.op === '.' && node.args[0].op === 'id' && node.args[0].args === 'node')
+    return EVERYTHING.filter((field) => field === node.args[1])
+  return nodesIn(node.args).flatMap(fieldsReadIn)
 }
 
 function nodesIn(args: unknown): ASTNode[] {
