@@ -5,7 +5,7 @@ import type { KubeObject } from '../../lib/kube/object.ts'
 import { isLaterVersion } from '../../lib/informer/resource-version.ts'
 import { DOCUMENT_KINDS, type DocumentKind } from '../../lib/contract/documents.ts'
 import type { OperatorDeps } from '../controllers/common/deps.ts'
-import { claimOf, tellFreed } from '../controllers/common/machine-claims.ts'
+import { claimOf, tellClaim } from '../controllers/common/machine-claims.ts'
 import type { TombstoneCollector } from '../placed/tombstone-collector.ts'
 import { followQuotas } from '../kind/follow-quotas.ts'
 import { toStoredBlock } from '../ipam/claim-object.ts'
@@ -29,12 +29,17 @@ export function followCaches(
       if (old && old.metadata.uid !== object?.metadata.uid) {
         const held = deps.scheduler.findClaim(old.metadata.uid) ?? []
         deps.scheduler.forget(old.metadata.uid)
-        tellFreed(old.metadata.uid, held, deps)
+        tellClaim(old, held, deps)
       }
-      if (object) deps.scheduler.confirm(object.metadata.uid, claimOf(object))
+      if (object) {
+        const held = deps.scheduler.findClaim(object.metadata.uid) ?? []
+        deps.scheduler.confirm(object.metadata.uid, claimOf(object))
+        // Most often it is what was assumed, of which they heard.
+        tellClaim(object, held, deps)
+      }
       const [before, after] = [old ? claimOf(old) : [], object ? claimOf(object) : []]
       if (isDeepStrictEqual(before, after)) return
-      if (old) deps.waitingRoom.wakeAll()
+      if (old) deps.waitingRoom.wakeUncertain()
       for (const { node } of [...before, ...after]) deps.claimedNodes.changed(node)
     }),
     informers.ipClaims.onChange(({ old, object }) => {
@@ -49,6 +54,10 @@ export function followCaches(
     }),
     followImages(deps),
     informers.schedulerProfiles.onChange(() => deps.waitingRoom.wakeAll()),
+    // Which of them their ports are on decides where they may go.
+    informers.providerNetworks.onChange(({ old, object }) => {
+      if (old?.metadata.generation !== object?.metadata.generation) deps.waitingRoom.wakeAll()
+    }),
     deps.bus.observed.onChange((key) => collector.considerReport(key)),
     informers.computeNodes.onChange(({ old, object }) => {
       const node = object ?? old

@@ -5,7 +5,7 @@ import type { Instance } from '../../../lib/api/types.ts'
 import { active, CAPACITY, machine, machineWorld, parts, runs, setSize, step } from '../../testing/machine-world.ts'
 import type { MemoryWorld } from '../../testing/memory-deps.ts'
 import { ns, QuietCloud } from '../../testing/quiet-cloud.ts'
-import { claimOf, tellFreed } from './machine-claims.ts'
+import { claimOf, tellClaim } from './machine-claims.ts'
 
 const SMALL = { vcpus: 1, memoryMiB: 256, rootDiskGiB: 1 }
 const BIG = { vcpus: 2, memoryMiB: 512, rootDiskGiB: 3 }
@@ -15,7 +15,7 @@ function world(): MemoryWorld & { heard: string[] } {
   const w = machineWorld()
   const heard: string[] = []
   w.put('flavors', parts.flavor('big', BIG))
-  w.deps.waitingRoom.enter('ns/waits')
+  w.deps.waitingRoom.enter('ns/waits', { for: 'place', turns: new Set(['freed']) })
   // Another one: this one is awake.
   w.deps.waitingRoom.onWake((key) => {
     if (key !== w.run.key) heard.push(key)
@@ -134,7 +134,7 @@ test('only what is given back wakes anybody', () => {
   const tell = (before: number, now?: number) => {
     const amounts = (memoryMiB: number) => ({ vcpus: 1, memoryMiB, diskGiB: 1 })
     w.deps.scheduler.confirm('u', now === undefined ? [] : [{ node: 'c1', amounts: amounts(now) }])
-    tellFreed('u', [{ node: 'c1', amounts: amounts(before) }], w.deps)
+    tellClaim(machine({}, { uid: 'u' }), [{ node: 'c1', amounts: amounts(before) }], w.deps)
     return w.heard.splice(0)
   }
   expect([tell(2, 2), tell(2, 3)]).toEqual([[], []])
@@ -143,7 +143,7 @@ test('only what is given back wakes anybody', () => {
     ['c1', 'ns/waits'],
   ])
   setSize(w, 'c1', 'u', { vcpus: 1, memoryMiB: 1, diskGiB: 1 })
-  tellFreed('u', [], w.deps)
+  tellClaim(machine({}, { uid: 'u' }), [], w.deps)
   expect(w.heard).toEqual([])
 })
 

@@ -3,14 +3,15 @@
 // wait for room are woken.
 import type { Instance } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
+import { keyOfRef } from '../../../lib/kube/object.ts'
 import {
   amountsOf,
-  fitsIn,
   largerAmounts,
   sizeWithDefaults,
   toPortAmounts,
   type PortAmounts,
 } from '../../scheduler/nodes/amounts.ts'
+import { claimTurns } from '../../scheduler/claim-turns.ts'
 import { inGroup, type Claim } from '../../scheduler/scheduler.ts'
 import type { OperatorDeps } from './deps.ts'
 import { numaPlacementOf, onCellsBy } from './numa-topology.ts'
@@ -57,12 +58,18 @@ export function portAmountsOf({ status }: Instance): PortAmounts {
   )
 }
 
-/** Wakes the machines that wait for room if this one claims less than `before`. */
-export function tellFreed(uid: string, before: Claim, deps: ClaimDeps): void {
-  const after = deps.scheduler.findClaim(uid) ?? []
-  const freed = before.filter(({ node, amounts }) => !after.some((a) => a.node === node && fitsIn(amounts, a.amounts)))
-  for (const { node } of freed) deps.claimedNodes.changed(node)
-  if (freed.length > 0) deps.waitingRoom.wakeAll()
+/** Wakes the machines that may have been waiting for it when this one claims something else than `before`. */
+export function tellClaim({ metadata }: Pick<Instance, 'metadata'>, before: Claim, deps: ClaimDeps): void {
+  const { scheduler, waitingRoom, claimedNodes } = deps
+  const { nodes, groups, hasMoved } = claimTurns(before, scheduler.findClaim(metadata.uid) ?? [])
+  if (nodes.size === 0 && !hasMoved && groups.length === 0) return
+  for (const [node, turns] of nodes) {
+    if (turns.includes('freed')) claimedNodes.changed(node)
+    waitingRoom.turned(node, turns, scheduler.isOpen(node))
+  }
+  for (const group of groups) waitingRoom.groupMoved(group)
+  if (hasMoved) waitingRoom.machineMoved(keyOfRef(metadata))
+  waitingRoom.wakeUncertain()
 }
 
 /**
@@ -79,6 +86,12 @@ export async function claimingRun<T>(instance: Instance, deps: ClaimDeps, run: (
     return await run()
   } finally {
     if (!wasPlaced && instance.status?.node === undefined) scheduler.forget(uid)
-    tellFreed(uid, before, deps)
+    tellClaim(instance, before, deps)
   }
+}
+
+/** A node refused a machine, or, not failed, started one. */
+export function tellBuild(node: string, { failed }: { failed: boolean }, deps: ClaimDeps): void {
+  const { scheduler, waitingRoom } = deps
+  if (scheduler.recordBuild(node, { failed })) waitingRoom.turned(node, ['failures'], scheduler.isOpen(node))
 }

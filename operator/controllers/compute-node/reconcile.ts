@@ -98,10 +98,11 @@ export async function reconcileComputeNode(
   if (facts.closed === undefined) delete status.closed
   else status.closed = facts.closed.slice(0, MOST_CHARACTERS)
   if (before !== undefined && wasClosed !== status.closed) run.event(openingEvent(status.closed))
-  deps.scheduler.putNode(facts)
+  const isOther = deps.scheduler.putNode(facts)
   showIsolation(computeNode, facts.aggregates ?? [], deps, run)
   showFreeRoom(computeNode, deps)
-  deps.waitingRoom.wakeAll()
+  if (isOther) deps.waitingRoom.nodeIsOther(name, deps.scheduler.isOpen(name))
+  deps.waitingRoom.wakeUncertain()
   if (isReleaseNew) return saved
   const { outcome } = verdict
   const checkMs = settings.certificateCheckMs ?? CHECK_MS

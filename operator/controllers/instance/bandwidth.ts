@@ -74,7 +74,7 @@ export function followBandwidth(
   const ask = { excluded: new Map<string, string>(), requireKvm: false, needsVhostUser: false }
   const why = deps.scheduler.resize(node, { uid: instance.metadata.uid, amounts, ...ask }, PORTS_POLICY)
   if (why === undefined) recordBandwidth(instance, wanted)
-  else deps.waitingRoom.enter(run.key)
+  else deps.waitingRoom.enter(run.key, { for: 'here', node })
   say(instance, why, run)
 }
 

@@ -4,6 +4,7 @@ import type { ObservedDocument } from '../../../lib/contract/documents.ts'
 import type { RunEvent } from '../../../lib/loop/controller.ts'
 import { saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { clip } from '../../scheduler/explanation.ts'
+import { tellBuild } from '../common/machine-claims.ts'
 import { ownerUidOf } from '../../placed/port-owner.ts'
 import type { Admitted } from './admitted.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
@@ -57,7 +58,7 @@ export async function boot(
   if ('ports' in parts) recordAddresses(status, parts.ports)
   const observed = deps.bus.observed.find('instance', instance.metadata.uid, node)
   if (isRefusedForRoom(instance, observed, deps)) {
-    deps.scheduler.recordBuild(node, { failed: true })
+    tellBuild(node, { failed: true }, deps)
     return leaveNode(instance, 'Rescheduled', observed?.error?.message ?? `node ${node} has no room`, run)
   }
   if (deps.bus.heartbeats.pulse(node) === 'silent') {
@@ -77,7 +78,7 @@ export async function boot(
   const restarted = restartOf(observed, { before: restartsBefore, now: status.restarts, node })
   if (restarted) run.event(restarted)
   else if (!wasActive && status.state === 'ACTIVE' && outcome.kind === 'done') {
-    deps.scheduler.recordBuild(node, { failed: false })
+    tellBuild(node, { failed: false }, deps)
     run.event({ type: 'Normal', reason: 'Started', action: 'Start', note: `runs on node ${node}` })
   }
   return published.unresolved ?? outcome

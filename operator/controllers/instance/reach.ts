@@ -27,7 +27,7 @@ export function whyNotHere(
   const why = scheduler.whyNoInterface(node, ask) ?? claimFunction(instance, port, deps)
   if (why === undefined) return undefined
   // Woken when the node has one, or is another: what it says of itself is looked at by its own controller first.
-  waitingRoom.enter(keyOfObject(instance))
+  waitingRoom.enter(keyOfObject(instance), { for: 'here', node })
   const message = `Port ${keyOfObject(port)} of spec.networks[${index}] cannot be plugged in: node ${node} of the machine ${why}. Take the entry out, or make a new Instance with it`
   return missing('InterfaceNotHere', message)
 }

@@ -46,7 +46,8 @@ export function followResize(instance: Instance, admitted: Admitted, deps: Insta
   // What was promised for a wish that is none any more, or cannot be had, is others'. One that waits for its Quota keeps its turn.
   const isGivenUp = wish === undefined || (refused !== undefined && refused.reason !== QUOTA_EXCEEDED)
   if (isGivenUp && status.flavor) keepSize(instance, deps)
-  if (refused && WAITS_FOR_NODES.has(refused.reason)) deps.waitingRoom.enter(run.key)
+  if (refused && WAITS_FOR_NODES.has(refused.reason))
+    deps.waitingRoom.enter(run.key, { for: 'here', node: status.node ?? '' })
   else deps.waitingRoom.leave(run.key)
   say(instance, refused, run)
   return before !== status.nextFlavor

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Image, Instance, Port, ServerGroup } from '../../../lib/api/types.ts'
 import { findCondition, setCondition } from '../../../lib/conditions.ts'
-import { keyOfObject } from '../../../lib/kube/object.ts'
+import { keyOfObject, keyOfRef } from '../../../lib/kube/object.ts'
 import { saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import { amountsOf, toPortAmounts } from '../../scheduler/nodes/amounts.ts'
 import type { Choice } from '../../scheduler/decision.ts'
 import { explainSuccess, type Explanation } from '../../scheduler/explanation.ts'
+import type { Turn } from '../../scheduler/filters/filter.ts'
 import type { GroupRequest, PlacementRequest } from '../../scheduler/filters/request.ts'
+import { inGroup } from '../../scheduler/scheduler.ts'
 import { placementsOf } from '../../placed/placement.ts'
 import { nextEpoch } from '../../placed/next-epoch.ts'
 import { releaseFrom } from '../../placed/release.ts'
@@ -15,6 +17,8 @@ import { findPhysicalNetwork } from '../network/physical-network.ts'
 import { listSubportsOn } from '../port/subport.ts'
 import { toAddressList } from '../common/address-list.ts'
 import { onCellsWished, recordNuma } from '../common/numa-topology.ts'
+import { groupKeyOf } from '../common/server-group-key.ts'
+import type { WaitsFor } from '../common/waiting-room.ts'
 import { policyFor } from '../scheduler-profile/policy-for.ts'
 import { mostOnNode } from '../server-group/kind.ts'
 import { requiresKvm } from './admit.ts'
@@ -35,6 +39,7 @@ import { networkKeyOf } from '../../kind/network-key.ts'
 
 /** After so long without a valid host, nodes that refused the machine are tried again. */
 const EXCLUDED_FOR_MS = 30_000
+const NONE: ReadonlySet<Turn> = new Set()
 
 /** Steps 7 and 8 of the flow: chooses a node and claims its room in memory; both are saved before anything acts on them. */
 export async function schedule(
@@ -74,7 +79,7 @@ export async function schedule(
   const { choice, size } = placed
   status.scheduling = toStatus(choice.explanation)
   if (!choice.ok) {
-    deps.waitingRoom.enter(run.key)
+    deps.waitingRoom.enter(run.key, waitsForPlace(instance, placed.turns))
     const none = waitFor(
       'NoValidHost',
       choice.why,
@@ -121,17 +126,33 @@ function place(instance: Instance, admitted: Admitted, ports: readonly Port[], d
     const by = policyFor(size.extraSpecs, deps.caches)
     if (!by.ok) return by
     const request = toRequest(instance, { admitted, ports, size }, ignoreExclusions, deps)
-    return { ok: true, size, choice: deps.scheduler.place(request, by.policy) }
+    const choice = deps.scheduler.place(request, by.policy)
+    return { ok: true, size, choice, turns: choice.ok ? NONE : choice.turns }
   }
   const { wish } = admitted
   const wished = wish?.ok === true && !askForSize(instance, wish, deps) ? attempt(wish) : undefined
-  return wished?.ok === true && wished.choice.ok ? wished : attempt(admitted.now)
+  if (wished?.ok === true && wished.choice.ok) return wished
+  const had = attempt(admitted.now)
+  // Either size may be the one that fits next.
+  return had.ok && wished?.ok === true ? { ...had, turns: new Set([...had.turns, ...wished.turns]) } : had
+}
+
+function waitsForPlace({ spec, metadata }: Instance, turns: ReadonlySet<Turn>): WaitsFor {
+  const { sameHost = [], differentHost = [] } = spec.schedulerHints ?? {}
+  const { namespace } = metadata
+  return {
+    ...{ for: 'place', turns },
+    ...inGroup(groupKeyOf({ spec, metadata })),
+    named: [...sameHost, ...differentHost].map((name) => keyOfRef({ namespace, name })),
+  }
 }
 
 /** Of what it names, that which decides where it may go. */
 type Placeable = Pick<Admitted, 'image' | 'serverGroup'>
 
-type Placed = { ok: true; choice: Choice; size: MachineSize } | { ok: false; outcome: Outcome }
+/** `turns`: by which it may find a place after it found none. */
+type Placed =
+  { ok: true; choice: Choice; size: MachineSize; turns: ReadonlySet<Turn> } | { ok: false; outcome: Outcome }
 
 /** User data from a Secret: the Secret may be gone by the time the machine has its next place. */
 function userDataToKeep({ spec }: Instance, { userDataBase64 }: Admitted): { userDataBase64?: string } {

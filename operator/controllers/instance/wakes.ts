@@ -38,6 +38,12 @@ export function instanceWatches(deps: OperatorDeps, informers: OperatorInformers
         .flatMap((port) => usersOfPort(port, deps))
         .map(keyOfObject),
     ),
+    // What comes by the interface of one that waits decides where it may go.
+    watchOf(informers.trunks, ({ status }) => {
+      const parent = caches.ports.findByUid(status?.parentUID ?? '')
+      const users = parent ? usersOfPort(parent, deps) : []
+      return users.filter((user) => user.status?.node === undefined).map(keyOfObject)
+    }),
     // The port may have given up, or taken, the MAC that these machines ask for.
     watchOf(informers.ports, (port) => macKeysOf(port).flatMap((mac) => keysBy('unplacedMac', mac))),
   ]
