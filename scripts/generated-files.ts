@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is made from crds/*.yaml: the TypeScript types, the kinds of lib/api, the client's kinds and the chart's copies. scripts/generate.ts writes it,
+// What is made from crds/*.yaml: the TypeScript types, the kinds of lib/api, the client's kinds, the chart's copies and Argo CD's settings. scripts/generate.ts writes it,
 // scripts/verify.ts compares it. The tool was chosen in docs/decisions/0005-types-from-crds.md.
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { compile, type JSONSchema } from 'json-schema-to-typescript'
 import { parse } from 'yaml'
 import { CLIENT_TYPES_FOLDER, renderClient, type ClientKind } from './client-package.ts'
+import { ARGO_SETTINGS, HEALTH_SCRIPT, renderArgoSettings } from './argo-health.ts'
 import { renderKinds, renderTypedKinds, type KindCrd } from './api-kinds.ts'
 
 export const ROOT = join(import.meta.dirname, '..')
@@ -40,6 +41,14 @@ export async function renderGeneratedFiles(): Promise<Map<string, string>> {
   }
   files.set(`${API_FOLDER}/kinds.ts`, renderKinds(crds))
   files.set(`${API_FOLDER}/types.ts`, renderTypedKinds(crds))
+  const script = await readFile(join(ROOT, HEALTH_SCRIPT), 'utf8')
+  files.set(
+    ARGO_SETTINGS,
+    renderArgoSettings(
+      script,
+      crds.map(({ spec: { group, names } }) => `${group}_${names.kind}`),
+    ),
+  )
   return new Map([...files, ...renderClient(clientKinds)])
 }
 

@@ -135,7 +135,7 @@ function runLane(lane: LaneName): Promise<TestResult[]> {
 
 /** What a lane runs besides the programs of a local cloud. */
 const PROGRAMS_OF: Partial<Record<LaneName, readonly ProgramName[]>> = {
-  integration: ['kubectl', 'helm'],
+  integration: ['kubectl', 'helm', 'gitops'],
   e2e: ['kubectl'],
   chaos: ['kubectl'],
   cluster: CLUSTER_PROGRAMS,

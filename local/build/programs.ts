@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The programs of the control plane, built from pinned Go modules (go.mod here) into a cache outside the tree:
+// The programs of the control plane, and what tests need of Flux and Argo CD (local/gitops), built from pinned Go modules into a cache outside the tree:
 // <cache>/bin/<hash of what defines the build>/<program>. `await programPath('etcd')` builds what is missing.
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
@@ -21,6 +21,7 @@ export const PROGRAMS = {
   kubelet: 'k8s.io/kubernetes/cmd/kubelet',
   kubectl: 'k8s.io/kubernetes/cmd/kubectl',
   helm: 'helm.sh/helm/v4/cmd/helm',
+  gitops: '.',
 } as const
 export type ProgramName = keyof typeof PROGRAMS
 
@@ -67,43 +68,73 @@ export function linkerFlags(kubernetesVersion: string): string {
   ].join(' ')
 }
 
+/** A Go module, and the files of it that make up its programs. */
+interface Module {
+  dir: string
+  files: readonly string[]
+}
+
+const CONTROL_PLANE: Module = {
+  dir: moduleDir,
+  files: ['go.mod', 'go.sum', 'etcd/main.go', 'chart/main.go', 'controllers/main.go'],
+}
+/** By itself, since Flux requires another release of Kubernetes' packages. */
+const GITOPS: Module = {
+  dir: join(moduleDir, '..', 'gitops'),
+  files: ['go.mod', 'go.sum', 'main.go', 'flux.go', 'judge.go'],
+}
+const MODULES = [CONTROL_PLANE, GITOPS] as const
+
+const moduleOf = (name: ProgramName): Module => (name === 'gitops' ? GITOPS : CONTROL_PLANE)
+
 interface BuildDefinition {
   ldflags: string
+  /** Where its programs are, or will be. */
   dir: string
 }
 
-async function buildDefinition(): Promise<BuildDefinition> {
-  const sources = await Promise.all(
-    ['go.mod', 'go.sum', 'etcd/main.go', 'chart/main.go', 'controllers/main.go'].map((file) =>
-      readFile(join(moduleDir, file), 'utf8'),
-    ),
-  )
-  const ldflags = linkerFlags(requiredVersion(sources[0] ?? '', 'k8s.io/kubernetes'))
+async function buildDefinition(module: Module): Promise<BuildDefinition> {
+  const sources = await Promise.all(module.files.map((file) => readFile(join(module.dir, file), 'utf8')))
+  const ldflags =
+    module === GITOPS ? '-s -w' : linkerFlags(requiredVersion(sources[0] ?? '', 'k8s.io/kubernetes'))
   return { ldflags, dir: join(cacheDir(), 'bin', definitionHash([...sources, ldflags])) }
 }
 
 /** Those of `names` that are not in the cache. */
 export async function missingPrograms(names: readonly ProgramName[]): Promise<ProgramName[]> {
-  const { dir } = await buildDefinition()
-  return names.filter((name) => !existsSync(join(dir, name)))
+  const missing: ProgramName[] = []
+  for (const module of MODULES) {
+    const { dir } = await buildDefinition(module)
+    missing.push(...names.filter((name) => moduleOf(name) === module && !existsSync(join(dir, name))))
+  }
+  return missing
+}
+
+interface BuildOptions {
+  signal?: AbortSignal
+  onProgress?: (progress: BuildProgress) => void
 }
 
 /**
- * Builds what the cache lacks, all of it in one build: while one program is linked the next is compiled, and what they share is
+ * Builds what the cache lacks, all of a module in one build: while one program is linked the next is compiled, and what they share is
  * compiled once. Two callers at once both build and the last rename wins, with the same content.
  */
-export async function ensurePrograms(
-  names: readonly ProgramName[],
-  options: { signal?: AbortSignal; onProgress?: (progress: BuildProgress) => void } = {},
-): Promise<void> {
-  const { dir, ldflags } = await buildDefinition()
-  const missing = names.filter((name) => !existsSync(join(dir, name)))
-  if (missing.length === 0) return
+export async function ensurePrograms(names: readonly ProgramName[], options: BuildOptions = {}): Promise<void> {
+  const missing = await missingPrograms(names)
+  for (const module of MODULES) {
+    const ofModule = missing.filter((name) => moduleOf(name) === module)
+    if (ofModule.length > 0) await build(module, ofModule, options)
+  }
+}
+
+async function build(module: Module, names: readonly ProgramName[], options: BuildOptions): Promise<void> {
+  const { dir, ldflags } = await buildDefinition(module)
   await mkdir(dir, { recursive: true })
   const building = await mkdtemp(join(dir, 'new-'))
   try {
-    await goBuild({ moduleDir, packages: missing.map((name) => PROGRAMS[name]), ldflags, outDir: building, ...options })
-    for (const name of missing) await rename(join(building, name), join(dir, name))
+    const packages = names.map((name) => PROGRAMS[name])
+    await goBuild({ moduleDir: module.dir, packages, ldflags, outDir: building, ...options })
+    for (const name of names) await rename(join(building, name), join(dir, name))
   } finally {
     await rm(building, { recursive: true, force: true })
   }
@@ -111,7 +142,7 @@ export async function ensurePrograms(
 
 /** The path of a program; builds it first when the cache lacks it (minutes for the first of Kubernetes' own). */
 export async function programPath(name: ProgramName, signal?: AbortSignal): Promise<string> {
-  const { dir } = await buildDefinition()
+  const { dir } = await buildDefinition(moduleOf(name))
   await ensurePrograms([name], signal ? { signal } : {})
   return join(dir, name)
 }

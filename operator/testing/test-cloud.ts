@@ -216,8 +216,13 @@ export class TestCloud {
   }
 
   /** Runs kubectl as an administrator; resolves to its output. */
-  kubectl(args: readonly string[]): Promise<string> {
-    return this.#plane.kubectl(args)
+  kubectl(args: readonly string[], options?: { input?: string }): Promise<string> {
+    return this.#plane.kubectl(args, options)
+  }
+
+  /** Of an administrator. */
+  get kubeconfigPath(): string {
+    return this.#plane.kubeconfigPath
   }
 
   /** Polls the apiserver until `test` is true for the object; the error shows its last state. */

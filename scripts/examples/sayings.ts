@@ -64,6 +64,7 @@ export const OTHERS: Readonly<Record<string, string>> = {
   'dpdk-port': 'takes a cloud of its own: e2e/port/vhost-user',
   'external-sdn': 'e2e/provider-network/external-sdn',
   'first-machine': 'has no README; e2e/first-machine',
+  gitops: 'takes a Git server; operator/leadership/gitops.integration.test.ts',
   notifications: 'operator/auth/subscriber.integration.test.ts',
   scheduling: 'e2e/placement-preview/examples',
   'sriov-port': 'takes a network card with virtual functions',
