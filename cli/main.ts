@@ -7,6 +7,7 @@ import { parseArguments, type Arguments } from './command-line/arguments.ts'
 import { UsageError, type Command, type Context } from './command-line/command.ts'
 import { COMMANDS } from './commands/all.ts'
 import { complete } from './complete.ts'
+import { kubectlOf } from './command-line/kubectl.ts'
 import { readHidden } from './command-line/read-hidden.ts'
 import { terminalText } from './output/terminal-text.ts'
 
@@ -88,7 +89,7 @@ function connect(given: Arguments, signal: AbortSignal): { context: Context; clo
   }
   const client = new HttpKubeClient(config)
   const context: Context = {
-    ...{ client, signal, now: new Date(), isEverywhere: given.isEverywhere },
+    ...{ client, kubectl: kubectlOf(given), signal, now: new Date(), isEverywhere: given.isEverywhere },
     namespace: given.namespace ?? config.getContextObject(config.getCurrentContext())?.namespace ?? 'default',
     ...{ output: given.output, waits: given.waits, timeoutMs: given.timeoutMs, isHard: given.isHard },
     readHidden,

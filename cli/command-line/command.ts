@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeClient, KubeReader } from '../../lib/kube/client.ts'
+import type { Kubectl } from './kubectl.ts'
 
 /** What a command is given: the cluster, where it looks, and where it says what it found. */
 export interface Context {
   client: Pick<KubeClient, keyof KubeReader | 'create' | 'mergePatch' | 'remove' | 'review'>
+  kubectl: Kubectl
   /** Of `--namespace`, or of the kubeconfig's context. */
   namespace: string
   /** `--all-namespaces`. */

@@ -35,6 +35,7 @@ const context = (more: Partial<Context> = {}): Context => ({
   } as unknown as Context['client'],
   ...{ namespace: 'team', isEverywhere: false, output: 'table', waits: true, timeoutMs: 1000, isHard: false },
   ...{ signal: new AbortController().signal, now: new Date(), progress: () => undefined },
+  kubectl: async () => '',
   print: (line) => void said.push(line),
   readHidden: async (prompts) => (typed.length === 0 ? prompts.map(() => '') : typed),
   ...more,

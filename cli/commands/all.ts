@@ -7,6 +7,7 @@ import { history } from './history.ts'
 import { POWER } from './power.ts'
 import { setPassword } from './set-password.ts'
 import { ssh } from './ssh.ts'
+import { supportBundle } from './support-bundle.ts'
 import { top } from './top.ts'
 import { why } from './why.ts'
 
@@ -20,5 +21,6 @@ export const COMMANDS: readonly Command[] = [
   ...POWER,
   ...ACTIONS,
   setPassword,
+  supportBundle,
   completion,
 ]

@@ -11,6 +11,7 @@ import {
   LEASE,
   NAMESPACE as NAMESPACE_KIND,
   NETWORK,
+  SECRET,
   STORAGE_POOL,
   SUBNET,
   VOLUME,
@@ -20,6 +21,7 @@ import type { Cloud, Instance } from '../../lib/api/types.ts'
 import type { KubeObject, ResourceKind } from '../../lib/kube/object.ts'
 import { NAMESPACE } from '../../local/services/tokens.ts'
 import * as draft from '../harness/objects.ts'
+import { readSupportBundle } from './support-bundle.ts'
 import { waitForGone, waitForReady, waitUntilTrue } from '../harness/wait.ts'
 import {
   findProcesses,
@@ -133,6 +135,30 @@ test(
     await waitUntilTrue('both resolvers to listen', listening, MINUTE_MS)
   },
   5 * MINUTE_MS,
+)
+
+test(
+  'a support bundle has objects, logs and what the programs of a node say, and nothing of a Secret',
+  async () => {
+    const canary = 'canary-in-a-secret'
+    await create(SECRET, { metadata: at('hidden'), stringData: { key: canary } } as never)
+    const node = env.cluster.nodes[0].name
+    const files = await readSupportBundle(env, [node])
+    expect(files.get('README.txt')).toContain('All could be read.')
+    expect(files.get('objects/instances.yaml')).toContain(vmA.metadata.uid)
+    expect(files.get('events.txt')).toContain('Instance machines/')
+    expect(files.get(`nodes/${node}/virsh-list.txt`)).toContain(`nephele-${vmA.metadata.uid}`)
+    expect(files.get(`nodes/${node}/ovs-vsctl-show.txt`)).toContain('br-int')
+    const paths = [...files.keys()]
+    expect(paths.filter((path) => /^logs\/.*\/agent\.log$/.test(path))).toHaveLength(1)
+    expect(paths.filter((path) => /^logs\/.*\/operator\.log$/.test(path))).toHaveLength(2)
+    expect(files.get(paths.find((path) => path.endsWith('ovn-sbctl-show.txt')) ?? '')).toContain(node)
+    const all = [...files.values()].join('\n')
+    for (const secret of [canary, Buffer.from(canary).toString('base64'), 'PRIVATE KEY-----'])
+      expect(all).not.toContain(secret)
+    await env.cluster.client.remove(SECRET, at('hidden'))
+  },
+  3 * MINUTE_MS,
 )
 
 test(

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+import { stringify } from 'yaml'
+import { CUSTOM_KINDS, EVENT, GROUP } from '../../lib/api/kinds.ts'
+import type { KubeObject, ResourceKind } from '../../lib/kube/object.ts'
+import type { Context } from '../command-line/command.ts'
+import type { BundleFolder } from './bundle-folder.ts'
+import { eventLines, isOurs, type Event } from './event-lines.ts'
+import { CLUSTER_KINDS, CUSTOM_RESOURCE_DEFINITION, INSTALLED_KINDS, POD } from './kubernetes-kinds.ts'
+import { NODE_COMMANDS, onNode, OVN_COMMANDS } from './node-commands.ts'
+import { componentOf, INSTALLED, listLogs, type Pod } from './pods.ts'
+import { withoutLogin, withoutSecrets } from './redact.ts'
+
+const ASK_MS = 60_000
+/** kubectl is a process each. */
+const AT_ONCE = 6
+const LINES_OF_LOG = 20_000
+
+type Asked = Pick<Context, 'client' | 'kubectl' | 'signal' | 'progress'>
+
+/** Reads all that a bundle has into the folder. What cannot be read is noted there. @param nodes whose own programs are asked, too */
+export async function collect(context: Asked, folder: BundleFolder, nodes: readonly string[]): Promise<void> {
+  const { progress } = context
+  progress('objects of Nephele')
+  for (const kind of CUSTOM_KINDS) await folder.add(`objects/${kind.plural}.yaml`, () => readAll(context, kind))
+  await folder.add('events.txt', async () => {
+    const events = await context.client.list<Event>(EVENT, { signal: context.signal })
+    return withoutLogin(eventLines(events.filter(isOurs)))
+  })
+  progress('the cluster')
+  for (const kind of CLUSTER_KINDS) await folder.add(`cluster/${kind.plural}.yaml`, () => readAll(context, kind))
+  await folder.add('cluster/definitions.yaml', () => readDefinitions(context))
+  await folder.add('cluster/version.yaml', () => ask(context, ['version', '--output=yaml']))
+  const pods = await findPods(context, folder)
+  for (const namespace of new Set(pods.map(({ metadata }) => metadata.namespace ?? '')))
+    for (const kind of INSTALLED_KINDS)
+      await folder.add(`installation/${namespace}/${kind.plural}.yaml`, () => readAll(context, kind, namespace))
+  await eachOf(listLogs(pods, nodes), async ({ pod, container, previous }) => {
+    const { namespace = '', name } = pod.metadata
+    progress(`log of ${name}`)
+    await folder.add(`logs/${namespace}/${name}/${container}${previous ? '.previous' : ''}.log`, () =>
+      ask(context, [
+        ...['logs', `--namespace=${namespace}`, `--container=${container}`, `--tail=${LINES_OF_LOG}`],
+        ...[`--previous=${previous}`, '--timestamps', '--', name],
+      ]),
+    )
+  })
+  await eachOf(listQuestions(pods, nodes), async ({ pod, container, path, argv }) => {
+    progress(path)
+    const { namespace = '', name } = pod.metadata
+    await folder.add(path, () =>
+      ask(context, ['exec', `--namespace=${namespace}`, `--container=${container}`, name, '--', ...argv]),
+    )
+  })
+  for (const node of nodes.filter((one) => !pods.some((pod) => isAgentOf(pod, one))))
+    folder.missing.push(`nodes/${node}: no pod of the agent is on this node, through which its programs are asked`)
+}
+
+interface Question {
+  pod: Pod
+  container: string
+  path: string
+  argv: readonly string[]
+}
+/** Pure. */
+export function listQuestions(pods: readonly Pod[], nodes: readonly string[]): Question[] {
+  const ofNodes = nodes.flatMap((node) =>
+    pods
+      .filter((pod) => isAgentOf(pod, node))
+      .flatMap((pod) =>
+        Object.entries(NODE_COMMANDS).map(([file, argv]) => ({
+          ...{ pod, container: 'agent', path: `nodes/${node}/${file}.txt`, argv: onNode(argv) },
+        })),
+      ),
+  )
+  const ofOVN = pods
+    .filter((pod) => componentOf(pod) === 'ovn')
+    .flatMap((pod) =>
+      Object.entries(OVN_COMMANDS).map(([file, argv]) => ({
+        ...{ pod, container: 'northd', path: `ovn/${pod.metadata.name}/${file}.txt`, argv },
+      })),
+    )
+  return [...ofNodes, ...ofOVN]
+}
+
+function isAgentOf(pod: Pod, node: string): boolean {
+  return componentOf(pod) === 'agent' && pod.spec.nodeName === node
+}
+
+/** As `kubectl get --output=yaml` has them, but for what is left out. Undefined: there are none. */
+async function readAll({ client, signal }: Asked, kind: ResourceKind, namespace?: string): Promise<string | undefined> {
+  const objects = await client.list<KubeObject>(kind, { signal, ...(namespace === undefined ? {} : { namespace }) })
+  if (objects.length === 0) return undefined
+  const apiVersion = kind.group === '' ? kind.version : `${kind.group}/${kind.version}`
+  return objects.map((one) => `---\n${stringify({ apiVersion, kind: kind.kind, ...withoutSecrets(one) })}`).join('')
+}
+
+/** Without their schemas, which are those of the version. */
+async function readDefinitions({ client, signal }: Asked): Promise<string> {
+  const all = await client.list<KubeObject<{ group?: string }>>(CUSTOM_RESOURCE_DEFINITION, { signal })
+  return stringify(
+    all.flatMap(({ metadata: { name, labels }, spec, status }) =>
+      spec?.group === GROUP ? [{ name, labels, status }] : [],
+    ),
+  )
+}
+
+async function findPods({ client, signal }: Asked, folder: BundleFolder): Promise<Pod[]> {
+  const pods: Pod[] = []
+  await folder.add('installation', async () => {
+    pods.push(...(await client.list<Pod>(POD, { labelSelector: INSTALLED, signal })))
+    if (pods.length === 0)
+      throw new Error(`no pod has the label ${INSTALLED}: nothing is known of how Nephele runs here`)
+    return undefined
+  })
+  return pods
+}
+
+async function ask({ kubectl, signal }: Asked, argv: readonly string[]): Promise<string> {
+  return withoutLogin(await kubectl(argv, { timeoutMs: ASK_MS, signal }))
+}
+
+async function eachOf<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
+  const left = [...items]
+  const work = async () => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) await act(next)
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, work))
+}
