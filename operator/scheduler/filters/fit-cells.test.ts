@@ -131,6 +131,131 @@ test('threads of one core go together, and whole cores stay for others', () => {
   expect(pickCpus([[0], [1]], new Set(), 1, 'require')).toBeUndefined()
 })
 
+/** What Nova's nova.virt.hardware decides in the same places; where it is otherwise here, docs/scheduling.md says so. */
+describe('as in Nova', () => {
+  const shares = (hostCell: number, vcpus: number, memoryMiB: number): NumaPlacement => ({
+    cells: [{ hostCell, vcpus: [...Array(vcpus).keys()], memoryMiB }],
+  })
+  const SHARED = { 'hw:numa_nodes': '1' }
+  test.each<[string, Parameters<typeof fit>, string | string[]]>([
+    ['shared: fewer vCPUs first', [TWO, SHARED, { taken: [shares(0, 2, 1), shares(1, 1, 2048)] }], ['1']],
+    ['then more memory', [TWO, SHARED, { taken: [shares(0, 1, 2048), shares(1, 1, 1)] }], ['1']],
+    [
+      'and memory is not handed out twice',
+      [[cell(0)], SHARED, { memoryMiB: 4096, taken: [shares(0, 1, 1)] }],
+      expect.stringContaining('4095 of 4096 MiB') as never,
+    ],
+    [
+      'dedicated: more free CPUs first, whatever the memory',
+      [TWO, OWN, { taken: [on(0, [2]), shares(1, 1, 4000)], memoryMiB: 64 }],
+      ['1 12 16'],
+    ],
+    [
+      'CPUs that machines share do not help',
+      [[cell(0, { sharedCpus: 40 })], OWN, { vcpus: 5 }],
+      expect.stringContaining('4 of 4 dedicated CPUs') as never,
+    ],
+    [
+      'nor the other way round',
+      [[cell(0, { sharedCpus: 1 })], SHARED, { vcpus: 2 }],
+      expect.stringContaining('1 shared CPUs') as never,
+    ],
+  ])('%s', (_, args, expected) => expect(said(...args)).toEqual(expected))
+
+  test('but large is one size for all cells of a guest', () => {
+    const of = (id: number, sizeKiB: number) => cell(id, { hugepages: [{ sizeKiB, count: 4096 }] })
+    const wish = { 'hw:numa_nodes': '2', 'hw:mem_page_size': 'large' }
+    expect(said([of(0, MIB), of(1, 1048576)], wish, { memoryMiB: 2048 })).toContain('has 1 NUMA cell with room')
+    expect(said([of(0, MIB), of(1, MIB)], wish, { memoryMiB: 2048 })).toEqual(['0', '1'])
+  })
+
+  test.each<[string, number[][], number[], number, 'prefer' | 'require' | 'isolate', number[] | undefined]>([
+    [
+      'require leaves single threads',
+      [
+        [0, 4],
+        [1, 5],
+      ],
+      [4],
+      3,
+      'require',
+      undefined,
+    ],
+    [
+      'and may leave one of a core',
+      [
+        [0, 4],
+        [1, 5],
+      ],
+      [],
+      3,
+      'require',
+      [0, 1, 4],
+    ],
+    [
+      'prefer takes what there is',
+      [
+        [0, 4],
+        [1, 5],
+      ],
+      [4],
+      3,
+      'prefer',
+      [0, 1, 5],
+    ],
+    // Nova: one thread of each core here, and no whole core is left.
+    [
+      'but begins with whole cores',
+      [
+        [0, 4],
+        [1, 5],
+        [2, 6],
+      ],
+      [5, 6],
+      3,
+      'prefer',
+      [0, 1, 4],
+    ],
+    // Nova: the same number of each core, 4 at the most.
+    [
+      'but require takes 3 and 2 of cores with more threads',
+      [
+        [0, 4, 8],
+        [1, 5, 9],
+      ],
+      [9],
+      5,
+      'require',
+      [0, 1, 4, 5, 8],
+    ],
+    // Nova, with cpu_dedicated_set: no core with threads at all.
+    [
+      'but isolate has cores with threads',
+      [
+        [0, 4],
+        [1, 5],
+      ],
+      [],
+      2,
+      'isolate',
+      [0, 1],
+    ],
+    [
+      'isolate wants whole ones',
+      [
+        [0, 4],
+        [1, 5],
+      ],
+      [5],
+      2,
+      'isolate',
+      undefined,
+    ],
+  ])('%s', (_, cores, taken, count, policy, cpus) =>
+    expect(pickCpus(cores, new Set(taken), count, policy)?.cpus).toEqual(cpus),
+  )
+})
+
 describe('the choice of cells', () => {
   /** All ways, one after the other, as Nova tries them. */
   const anyWay = (

@@ -96,7 +96,7 @@ function isPlaced(said: PlacedCell | string | undefined): said is PlacedCell {
   return typeof said === 'object'
 }
 
-/** More of it first: CPUs for one machine alone where these are asked for, then memory of the kind; then by id. */
+/** Where more is left first: CPUs for one machine alone where these are asked for, else those that fewer share; then memory of the kind; then by id. As in Nova. */
 function compareRoom(
   a: HostCell,
   b: HostCell,
@@ -106,7 +106,7 @@ function compareRoom(
 ): number {
   const left = (cell: HostCell) => {
     const use = uses.get(cell.id) ?? UNUSED
-    const cpus = wish.dedicated ? cell.cores.flat().filter((cpu) => !use.cpus.has(cpu)).length : 0
+    const cpus = wish.dedicated ? cell.cores.flat().filter((cpu) => !use.cpus.has(cpu)).length : -use.sharedVcpus
     return { cpus, memory: roomFor(cell, use, pageSizeKiB).free }
   }
   const [one, other] = [left(a), left(b)]
