@@ -187,6 +187,21 @@ test('machines that wait for room are woken by it', async () => {
   expect(woken).toEqual(['ns/vm'])
 })
 
+test('those that wait for any node are woken by one that says something new, and takes machines', async () => {
+  const w = world()
+  const woken: string[] = []
+  w.deps.waitingRoom.onWake((key) => void woken.push(key))
+  w.deps.waitingRoom.enter('ns/place', { for: 'place', turns: new Set() })
+  w.deps.waitingRoom.enter('ns/here', { for: 'here', node: 'n1' })
+  const look = async (spec: ComputeNode['spec'] = {}) => {
+    await step(w, computeNode(spec))
+    return woken.splice(0).map((key) => key.slice(3))
+  }
+  expect([await look(), await look()]).toEqual([['here', 'place'], []])
+  expect([await look({ unschedulable: true }), await look({ unschedulable: true })]).toEqual([['here'], []])
+  expect([await look(), await look()]).toEqual([['here', 'place'], []])
+})
+
 describe('ports that it claims: three are named', () => {
   test.each([
     [3, 'Port p1, p2, p3. Take'],

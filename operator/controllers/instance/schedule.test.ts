@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A machine gets a node: who had it lets go first, what was decided is whole, and what was said of the place before goes.
-import { describe, expect, test } from '@jest/globals'
-import type { Instance } from '../../../lib/api/types.ts'
+import { describe, expect, jest, test } from '@jest/globals'
+import type { Instance, ServerGroup } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
 import { machine, machineWorld, parts, putNode, setSecret, setSize, step } from '../../testing/machine-world.ts'
-import type { MemoryWorld } from '../../testing/memory-deps.ts'
+import { stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 
 const bare = (spec: Partial<Instance['spec']> = {}, status?: Instance['status']) =>
   machine({ networks: [], ...spec }, status ? { status } : {})
@@ -183,6 +183,22 @@ describe('the placement', () => {
     w.deps.scheduler.forget('big-c1')
     expect(await step(w, i)).toEqual({ kind: 'saved' })
     expect([w.deps.waitingRoom.size, i.status?.node]).toEqual([0, 'c1'])
+  })
+
+  test('says what it waits for: of its filters, its group and its hints, and of both sizes that it may start with', async () => {
+    const w = machineWorld()
+    const enter = jest.spyOn(w.deps.waitingRoom, 'enter')
+    for (const node of ['c1', 'c2']) setSize(w, node, `big-${node}`, { vcpus: 1, memoryMiB: 4096, diskGiB: 1 })
+    w.put('serverGroups', stored<ServerGroup>('apart', { policy: 'anti-affinity' }))
+    const hints = { sameHost: ['a'], differentHost: ['b'] }
+    await step(w, bare({ serverGroupRef: { name: 'apart' }, schedulerHints: hints }))
+    const said = { for: 'place', group: 'ns/apart', named: ['ns/a', 'ns/b'] }
+    expect(enter).toHaveBeenLastCalledWith('ns/it', { ...said, turns: new Set(['freed']) })
+    w.put('flavors', parts.flavor('none', { memoryMiB: 1, extraSpecs: { ssd: 'true' } }))
+    await step(w, bare({ flavorRef: { name: 'none' } }))
+    expect(enter).toHaveBeenLastCalledWith('ns/it', { for: 'place', named: [], turns: new Set() })
+    await step(w, bare({ flavorRef: { name: 'none' } }, { flavor: { ...SMALL, name: 'small' }, epoch: 1 }))
+    expect(enter).toHaveBeenLastCalledWith('ns/it', { for: 'place', named: [], turns: new Set(['freed']) })
   })
 
   test('examples are of the nearest misses alone', async () => {

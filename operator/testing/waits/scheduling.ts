@@ -167,6 +167,11 @@ const HINT_ROWS: WaitRow[] = [
     },
     ends: (c) => c.operator.remove('instances', ns('one')),
   },
+  {
+    ...{ reason: 'NoValidHost', where: vm, by: 'a node has the machine that its query asks for' },
+    waits: (c) => c.vm('vm', { schedulerHints: { query: '[">", "$num_instances", 0]' } }),
+    ends: (c) => c.vm('web'),
+  },
 ]
 
 export const SCHEDULING_ROWS: WaitRow[] = [
