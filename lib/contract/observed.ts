@@ -5,6 +5,7 @@ import { BalancerProbes } from './balancer-probes.ts'
 import { amount, firstOf, reason, smallAmount, text } from './bounds.ts'
 import { CONTRACT_VERSION, DocumentKind } from './document-kinds.ts'
 import { interfaceName, mac, networkKey, pciAddress, sha256, uid } from './fields.ts'
+import { MOST_CONSOLES, ObservedConsole } from './console.ts'
 import { ObservedAction } from './machine-action.ts'
 import { ProbeAnswer } from './probe.ts'
 import { VolumeConnection } from './specs.ts'
@@ -108,6 +109,8 @@ export const ObservedFacts = z.object({
   pendingChanges: z.array(text(128)).max(32).optional(),
   /** instance: how far the action of its document has come; absent: it has not begun, or there is none */
   action: ObservedAction.optional(),
+  /** instance: each access of its document */
+  consoles: firstOf(ObservedConsole, MOST_CONSOLES).optional(),
   /** balancer: whether this node serves, and what its probes found; absent: not of every member yet */
   serving: z.boolean().optional(),
   probes: BalancerProbes.optional(),

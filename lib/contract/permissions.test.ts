@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The whole table, written down once more: a subject that is missing stops a process, one too many opens a door.
 import { expect, test } from '@jest/globals'
-import { agentPermissions, operatorPermissions, subscriberPermissions, systemPermissions } from './permissions.ts'
+import {
+  agentPermissions,
+  consolePermissions,
+  operatorPermissions,
+  subscriberPermissions,
+  systemPermissions,
+} from './permissions.ts'
 
 test('an agent: its own keys, beat, consumer and inbox', () => {
   expect(agentPermissions('n1.example.com')).toEqual({
@@ -13,8 +19,9 @@ test('an agent: its own keys, beat, consumer and inbox', () => {
       'nodes.API.CONSUMER.MSG.NEXT.KV_desired.n-n1_example_com',
       'nodes.API.CONSUMER.INFO.KV_desired.n-n1_example_com',
       '$JS.ACK.KV_desired.n-n1_example_com.>',
+      'console.from.n1_example_com.*.*',
     ],
-    subscribe: ['_INBOX_n1_example_com.>'],
+    subscribe: ['_INBOX_n1_example_com.>', 'console.to.n1_example_com.*.*'],
   })
   expect(() => agentPermissions('*')).toThrow('cannot be written')
 })
@@ -55,4 +62,8 @@ test('whoever asks who is connected, and whoever listens, may do nothing else', 
   expect(subscriberPermissions(undefined)).toEqual({ publish: [], subscribe: ['events._cloud.>'] })
   expect(subscriberPermissions('team-a')).toEqual({ publish: [], subscribe: ['events._cloud.team-a.>'] })
   for (const bad of ['a.b', '*', '>', '', 'a b']) expect(() => subscriberPermissions(bad)).toThrow('namespace')
+})
+
+test('a console process speaks to the agents of all nodes and hears them, and does nothing else', () => {
+  expect(consolePermissions()).toEqual({ publish: ['console.to.*.*.*'], subscribe: ['console.from.*.*.*'] })
 })

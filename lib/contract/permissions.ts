@@ -7,12 +7,15 @@ import {
   BUCKETS,
   DESIRED_BUCKET,
   EVENTS_STREAM,
+  FROM_CONSOLES,
   INVENTORY_BUCKET,
   NODES_API,
   OBSERVED_BUCKET,
   OPERATOR_INBOX,
   SAMPLES_STREAM,
   SYSTEM_INBOX,
+  TO_CONSOLES,
+  consolesOf,
   consumerOf,
   inboxPrefix,
   notificationsOf,
@@ -36,6 +39,7 @@ export interface Permissions {
 export function agentPermissions(node: string): Permissions {
   const token = toNodeToken(node)
   const consumer = `${streamOf(DESIRED_BUCKET)}.${consumerOf(node)}`
+  const consoles = consolesOf(node)
   return {
     publish: [
       `$KV.${OBSERVED_BUCKET}.${token}.>`,
@@ -45,8 +49,9 @@ export function agentPermissions(node: string): Permissions {
       `${NODES_API}.CONSUMER.MSG.NEXT.${consumer}`,
       `${NODES_API}.CONSUMER.INFO.${consumer}`,
       `$JS.ACK.${consumer}.>`,
+      consoles.from,
     ],
-    subscribe: [`${inboxPrefix(node)}.>`],
+    subscribe: [`${inboxPrefix(node)}.>`, consoles.to],
   }
 }
 
@@ -114,4 +119,9 @@ export function systemPermissions(): Permissions {
 /** For subscribers to the notifications of one project, or of all; they may do nothing else. */
 export function subscriberPermissions(namespace: string | undefined): Permissions {
   return { publish: [], subscribe: [namespace === undefined ? ALL_NOTIFICATIONS : notificationsOf(namespace)] }
+}
+
+/** A console process speaks to the agents of all nodes, and hears them; what opens a console there is a token. */
+export function consolePermissions(): Permissions {
+  return { publish: [TO_CONSOLES], subscribe: [FROM_CONSOLES] }
 }

@@ -3,6 +3,7 @@
 import { cpuList, cpuNumber } from './fields.ts'
 import { z } from 'zod'
 import { controllerName, dnsLabel, interfaceName, mac, networkKey, sha256, uid } from './fields.ts'
+import { ConsoleGrant, MOST_CONSOLES } from './console.ts'
 import { MachineAction } from './machine-action.ts'
 
 const dnsServers = z.array(z.union([z.ipv4(), z.ipv6()])).max(3)
@@ -248,5 +249,7 @@ export const InstanceSpec = z.looseObject({
   availabilityZone: z.string().optional(),
   /** What is to be done to it once; absent: nothing, or its end is known. */
   action: MachineAction.optional(),
+  /** Who may open its console; absent: nobody. */
+  consoles: z.array(ConsoleGrant).max(MOST_CONSOLES).optional(),
 })
 export type InstanceSpec = z.infer<typeof InstanceSpec>

@@ -124,6 +124,50 @@ export function packetLogSubject(node: string): string {
 
 export const ALL_PACKET_LOGS = 'packets.*'
 
+const NUMBER = /^[0-9a-f]{32}$/
+
+/** One open console: both are random numbers of the console process, `process` the same for all of its own. */
+export interface ConsoleSession {
+  node: string
+  process: string
+  session: string
+}
+
+/** What a console process says to the node of a console (lib/console/). @throws InvalidNameError */
+export function toNodeConsole(session: ConsoleSession): string {
+  return `console.to.${tokensOf(session)}`
+}
+/** What the node answers. @throws InvalidNameError */
+export function fromNodeConsole(session: ConsoleSession): string {
+  return `console.from.${tokensOf(session)}`
+}
+export const TO_CONSOLES = 'console.to.*.*.*'
+export const FROM_CONSOLES = 'console.from.*.*.*'
+/** All of a node. */
+export function consolesOf(node: string): { to: string; from: string } {
+  const token = toNodeToken(node)
+  return { to: `console.to.${token}.*.*`, from: `console.from.${token}.*.*` }
+}
+/** All that a console process hears. */
+export function consolesFor(process: string): string {
+  return `console.from.*.${assertNumber(process)}.*`
+}
+
+/** Undefined when it is no subject of a console. */
+export function parseConsoleSubject(subject: string): ConsoleSession | undefined {
+  const [, , token = '', process = '', session = '', ...rest] = subject.split('.')
+  if (rest.length > 0 || !NODE_TOKEN.test(token) || !NUMBER.test(process) || !NUMBER.test(session)) return undefined
+  return { node: fromNodeToken(token), process, session }
+}
+
+function tokensOf({ node, process, session }: ConsoleSession): string {
+  return `${toNodeToken(node)}.${assertNumber(process)}.${assertNumber(session)}`
+}
+function assertNumber(text: string): string {
+  if (!NUMBER.test(text)) throw new InvalidNameError('number of a console', text)
+  return text
+}
+
 /**
  * JetStream's API as agents reach it, only for their own consumer. Not `$JS.API`, which the server itself answers in an account without
  * streams.
@@ -158,3 +202,5 @@ export function inboxPrefix(node: string): string {
 
 export const OPERATOR_INBOX = '_INBOX__operator'
 export const SYSTEM_INBOX = '_INBOX__system'
+/** Of console processes, which ask nothing. */
+export const CONSOLE_INBOX = '_INBOX__console'

@@ -2,6 +2,7 @@
 // nats-server's configuration as this cloud runs it, in the local cloud and in the chart alike. The server's own format takes JSON.
 // https://docs.nats.io/running-a-nats-service/configuration
 import { MAX_DOCUMENT_BYTES } from '../contract/documents.ts'
+import { FROM_CONSOLES, TO_CONSOLES } from '../contract/subjects.ts'
 import {
   FROM_NODES,
   NODE_REQUESTS,
@@ -19,6 +20,8 @@ export const APP_ACCOUNT = 'APP'
  * imports below, and replies stay here.
  */
 export const NODES_ACCOUNT = 'NODES'
+/** Of console processes: what they say to nodes, and what nodes say to them, crosses the border and nothing else. */
+export const CONSOLES_ACCOUNT = 'CONSOLES'
 /** The servers' own account: the operator closes sessions by it, and may request nothing else there. */
 const SYSTEM_ACCOUNT = 'SYS'
 
@@ -112,11 +115,21 @@ export function toServerConfig(config: ServerConfig): string {
           imports: FROM_NODES.map((subject) => ({ stream: { account: NODES_ACCOUNT, subject } })),
         },
         [NODES_ACCOUNT]: {
-          exports: FROM_NODES.map((stream) => ({ stream, accounts: [APP_ACCOUNT] })),
-          imports: NODE_REQUESTS.map(({ subject, from }) => ({
-            service: { account: APP_ACCOUNT, subject },
-            ...(from === undefined ? {} : { to: from }),
-          })),
+          exports: [
+            ...FROM_NODES.map((stream) => ({ stream, accounts: [APP_ACCOUNT] })),
+            { stream: FROM_CONSOLES, accounts: [CONSOLES_ACCOUNT] },
+          ],
+          imports: [
+            ...NODE_REQUESTS.map(({ subject, from }) => ({
+              service: { account: APP_ACCOUNT, subject },
+              ...(from === undefined ? {} : { to: from }),
+            })),
+            { stream: { account: CONSOLES_ACCOUNT, subject: TO_CONSOLES } },
+          ],
+        },
+        [CONSOLES_ACCOUNT]: {
+          exports: [{ stream: TO_CONSOLES, accounts: [NODES_ACCOUNT] }],
+          imports: [{ stream: { account: NODES_ACCOUNT, subject: FROM_CONSOLES } }],
         },
         [SYSTEM_ACCOUNT]: { users: [user(config.systemPublicKey, systemPermissions())] },
       },

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a token to permissions on the bus: agents get those of their node, a project's service accounts the project's notifications.
-import { agentPermissions, subscriberPermissions, type Permissions } from '../../lib/contract/permissions.ts'
-import { APP_ACCOUNT, NODES_ACCOUNT } from '../../lib/nats/server-config.ts'
+import {
+  agentPermissions,
+  consolePermissions,
+  subscriberPermissions,
+  type Permissions,
+} from '../../lib/contract/permissions.ts'
+import { APP_ACCOUNT, CONSOLES_ACCOUNT, NODES_ACCOUNT } from '../../lib/nats/server-config.ts'
 import { identify, RefusedToken, type CreateTokenReview, type Identity } from './token-review.ts'
 
 /**
@@ -45,6 +50,8 @@ export async function authorize(token: string, authorizer: Authorizer, signal: A
       permissions: agentPermissions(node),
     }
   }
+  if (identity.kind === 'console')
+    return { name: 'console', holder: 'console', account: CONSOLES_ACCOUNT, permissions: consolePermissions() }
   return authorizeSubscriber(identity, authorizer.mayWatch)
 }
 

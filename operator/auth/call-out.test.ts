@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the server is answered: who comes in as what and for how long, and why the others do not.
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
-import { agentPermissions, subscriberPermissions } from '../../lib/contract/permissions.ts'
+import { agentPermissions, consolePermissions, subscriberPermissions } from '../../lib/contract/permissions.ts'
 import { createLogger } from '../../lib/log.ts'
 import { settle } from '../../lib/time/fake-clock.ts'
 import type { NatsConnection } from '../../lib/nats/connect.ts'
 import { createAccountKey, createUserKey } from '../../lib/nats/nkey.ts'
-import { APP_ACCOUNT, NODES_ACCOUNT } from '../../lib/nats/server-config.ts'
+import { APP_ACCOUNT, CONSOLES_ACCOUNT, NODES_ACCOUNT } from '../../lib/nats/server-config.ts'
 import { serveCallOut, type CallOut, type CallOutOptions } from './call-out.ts'
 import { LoginBudget } from './login-budget.ts'
 import { DEFAULT_LOGIN_LINE, LoginLine } from './login-line.ts'
-import { AGENT_USERNAME, NATS_AUDIENCE, type TokenReview } from './token-review.ts'
+import { AGENT_USERNAME, CONSOLE_USERNAME, NATS_AUDIENCE, type TokenReview } from './token-review.ts'
 
 const issuer = createAccountKey()
 const userNkey = createUserKey().publicKey
@@ -111,6 +111,7 @@ afterEach(() => random.mockRestore())
 describe('lets in', () => {
   test.each([
     ['an agent', agent('n1'), 'agent:n1', NODES_ACCOUNT, agentPermissions('n1'), []],
+    ['a console process', known({ username: CONSOLE_USERNAME }), 'console', CONSOLES_ACCOUNT, consolePermissions(), []],
     [
       'who may watch all namespaces',
       known({ username: 'root', groups: ['all'] }),

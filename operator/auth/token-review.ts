@@ -5,6 +5,7 @@ import { isNodeName } from '../../lib/contract/subjects.ts'
 
 export const NATS_AUDIENCE = 'nephele-nats'
 export const AGENT_USERNAME = 'system:serviceaccount:nephele-system:nephele-agent'
+export const CONSOLE_USERNAME = 'system:serviceaccount:nephele-system:nephele-console'
 /** Set by the apiserver from the token's bound pod or Node: the holder cannot choose it. */
 const NODE_NAME_EXTRA = 'authentication.kubernetes.io/node-name'
 
@@ -32,7 +33,8 @@ const TokenReviewAnswer = z.looseObject({
 /** Posts a TokenReview to the apiserver and resolves with its answer, unread. Rejects when the apiserver cannot answer. */
 export type CreateTokenReview = (review: TokenReview, signal: AbortSignal) => Promise<unknown>
 
-export type Identity = { kind: 'agent'; node: string } | { kind: 'account'; username: string; groups: string[] }
+export type Identity =
+  { kind: 'agent'; node: string } | { kind: 'console' } | { kind: 'account'; username: string; groups: string[] }
 
 /** The token proves nothing; `message` is for our log and the server's, and never holds the token. */
 export class RefusedToken extends Error {
@@ -63,6 +65,7 @@ export async function identify(
   if (!status.audiences?.includes(NATS_AUDIENCE)) throw new RefusedToken(`the token is not for ${NATS_AUDIENCE}`)
   const username = status.user?.username
   if (!username) throw new RefusedToken('the token has no user')
+  if (username === CONSOLE_USERNAME) return { kind: 'console' }
   if (username !== AGENT_USERNAME) return { kind: 'account', username, groups: status.user?.groups ?? [] }
   const nodes = status.user?.extra?.[NODE_NAME_EXTRA] ?? []
   const [node] = nodes
