@@ -179,8 +179,11 @@ export interface InstanceDriver {
   setPassword(uid: string, password: GuestPassword, signal: AbortSignal): Promise<void>
   /** Resolves when nothing of it is left, even if it hangs. An absent machine is success. */
   remove(uid: string, signal: AbortSignal): Promise<void>
-  /** The console's bytes, in both directions; takes it over from whoever had it open. */
-  openConsole(uid: string, signal: AbortSignal): Promise<Duplex>
+  /**
+   * The console's bytes, in both directions. One may have it open: by force it is taken over, which ends the other.
+   * @throws TransientError `ConsoleTaken`, `MachineOff`
+   */
+  openConsole(uid: string, signal: AbortSignal, how?: { force: boolean }): Promise<Duplex>
   /** The last bytes that the guest wrote to its console, whether it runs or not. */
   readConsoleLog(uid: string, maxBytes: number): Promise<Buffer>
   stats(uid: string, signal: AbortSignal): Promise<InstanceStats>

@@ -5,6 +5,7 @@ import type { SealingKey } from '../node/sealing-key.ts'
 import type { DocumentRef, KindReconciler, NodeState, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
 import { ActionReports } from './action-reports.ts'
 import { checkCapacity, type ReadCapacity } from './capacity.ts'
+import type { Consoles } from './consoles/consoles.ts'
 import type { HostStopping } from './host-stopping.ts'
 import { isPoweredOn, type BackendInstance, type InstanceDriver } from './instance-driver.ts'
 import { InstanceSteps, type Run, type Step } from './instance-steps.ts'
@@ -28,6 +29,8 @@ export interface InstanceReconcilerOptions {
   isHostStopping: HostStopping
   /** Opens what is sealed for the node; absent: machines are given no passwords. */
   sealing?: Pick<SealingKey, 'open'>
+  /** Absent: nobody opens a console. */
+  consoles?: Pick<Consoles, 'allow' | 'forget' | 'observe' | 'onChange'>
   /** Files below `paths` when absent. */
   powerStore?: PowerStore
   /** A steady clock: setting the host's clock must not shorten a guest's time to shut down. */
@@ -70,6 +73,7 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
 
   async reconcile(document: InstanceDocument, context: RunContext): Promise<Observation<'instance'>> {
     const { state, signal } = context
+    await this.#options.consoles?.allow(document)
     const driver = this.#getDriver()
     const found = await driver.find(document.uid, signal)
     // When its volumes are unknown, nothing is listed: the last report stands.
@@ -158,10 +162,16 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
   standingFacts(document: InstanceDocument, state: NodeState): ObservedFacts {
     const nics = findPorts(document, state).map(toObservedNic)
     const action = this.#store.find(document)
-    return { ...(nics.length === 0 ? {} : { nics }), ...(action ? { action } : {}) }
+    const consoles = this.#options.consoles?.observe(document) ?? []
+    return {
+      ...(nics.length === 0 ? {} : { nics }),
+      ...(action ? { action } : {}),
+      ...(consoles.length === 0 ? {} : { consoles }),
+    }
   }
 
   async remove(tombstone: Tombstone, context: RunContext): Promise<Observation<'instance'>> {
+    await this.#options.consoles?.forget(tombstone.uid)
     await this.#getDriver().remove(tombstone.uid, context.signal)
     this.#attempts.delete(tombstone.uid)
     this.#store.forget(tombstone.uid)
@@ -174,6 +184,7 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
 
   async start(wake: Wake, signal: AbortSignal): Promise<void> {
     const listener = { changed: (uid: string) => wake.one(uid), resync: () => wake.all() }
+    if (this.#options.consoles) this.#options.consoles.onChange = (uid) => wake.one(uid)
     // Runs in the background for as long as the role lives; starts once there is a driver.
     void this.#options.driver.ready.then((driver) => driver.watch(listener, signal))
     const timer = setInterval(() => wake.all(), RESYNC_MS)

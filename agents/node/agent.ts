@@ -47,6 +47,8 @@ export class Agent {
   #runtime: NodeRuntime | undefined
   #reporter: Reporter | undefined
   #nc: NatsConnection | undefined
+  /** What is to be heard once there is a connection. */
+  readonly #listeners: ((nc: NatsConnection) => void)[] = []
 
   constructor(options: AgentOptions) {
     this.#options = options
@@ -93,6 +95,7 @@ export class Agent {
       nbdReconnectSeconds: config.nbdReconnectSeconds,
       log: this.#log,
       say: (subject, data) => this.#say(subject, data),
+      listen: (subject, heard) => this.#listen(subject, heard),
       inventoryChanged: () => inventory.changed(),
     }
     // With an empty store, nothing counts as an orphan until the node's documents could have arrived.
@@ -185,6 +188,7 @@ export class Agent {
     const nc = await this.#connect()
     if (!nc) return
     this.#nc = nc
+    for (const begin of this.#listeners.splice(0)) begin(nc)
     this.#outbox.attach(nc)
     reporter.repeatAll()
     inventory.repeat()
@@ -210,8 +214,21 @@ export class Agent {
     await Promise.all([beat, receive])
   }
 
-  #say(subject: string, data: string): void {
+  #say(subject: string, data: string | Uint8Array): void {
     if (this.#outbox.connected) this.#nc?.publish(subject, data)
+  }
+
+  #listen(subject: string, heard: (subject: string, data: Uint8Array) => void): void {
+    const begin = (nc: NatsConnection): void => {
+      nc.subscribe(subject, {
+        callback: (error, message) => {
+          if (error) this.#log.warn({ err: error, subject }, 'bus refused')
+          else heard(message.subject, message.data)
+        },
+      })
+    }
+    if (this.#nc) begin(this.#nc)
+    else this.#listeners.push(begin)
   }
 
   async #connect(): Promise<NatsConnection | undefined> {

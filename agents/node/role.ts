@@ -72,7 +72,9 @@ export interface RoleContext {
   nbdReconnectSeconds?: number | undefined
   log: Logger
   /** Says it to whoever listens on the bus; lost while there is no connection. */
-  say(subject: string, data: string): void
+  say(subject: string, data: string | Uint8Array): void
+  /** Hears what is said there from now on, whenever there is a connection. */
+  listen(subject: string, heard: (subject: string, data: Uint8Array) => void): void
   /** Collects the inventory and compares it now. */
   inventoryChanged(): void
 }

@@ -32,6 +32,7 @@ beforeEach(async () => {
       hostSwitch: {},
       sealing: { open: async () => '' },
       say: () => undefined,
+      listen: () => undefined,
       log: createLogger('test', 'silent'),
     },
     inventoryChanged: () => {

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
+import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { NodeSpec } from '../../lib/contract/documents.ts'
 import { parseCpuList } from '../../lib/cpu-list.ts'
 import { DEFAULT_RESERVED, type Reserved } from '../../lib/node-room.ts'
+import { within } from '../../lib/within.ts'
 import { configDriveFiles } from '../metadata/content.ts'
 import type { AgentRole, InventorySource, RoleContext } from '../node/role.ts'
+import { Consoles } from '../compute/consoles/consoles.ts'
+import { UsedAccesses } from '../compute/consoles/used-accesses.ts'
 import { readCapacity } from '../compute/capacity.ts'
 import { listHostCells } from '../compute/host-cells.ts'
 import type { InstanceDriver } from '../compute/instance-driver.ts'
 import { FakeInstanceDriver } from '../compute/drivers/fake/fake-instance-driver.ts'
 import { LibvirtInstanceDriver } from '../compute/drivers/libvirt/libvirt-instance-driver.ts'
 import { systemdStopping } from '../compute/host-stopping.ts'
+import { computeDir } from '../compute/paths.ts'
 import { InstanceReconciler } from '../compute/instance-reconciler.ts'
 import { steadyClock } from '../compute/steady-clock.ts'
 
@@ -45,6 +50,13 @@ export function createComputeRole(context: RoleContext): AgentRole {
       }
     },
   }
+  const consoles = new Consoles({
+    ...{ node: context.node, log: context.log },
+    say: (subject, data) => context.say(subject, data),
+    listen: (subject, heard) => context.listen(subject, heard),
+    used: new UsedAccesses(join(computeDir(paths), 'consoles')),
+    open: async (machine, how, signal) => (await within(ready.promise, { signal })).openConsole(machine, signal, how),
+  })
   const reconciler = new InstanceReconciler({
     paths,
     driver: { current: () => driver, ready: ready.promise },
@@ -52,6 +64,7 @@ export function createComputeRole(context: RoleContext): AgentRole {
       [...configDriveFiles({ instance, ports })].map(([path, content]) => ({ path, content })),
     isHostStopping: systemdStopping(context.log),
     sealing: context.sealing,
+    consoles,
     nowMs: steadyClock(context.runDir, context.bootId),
     readCapacity: async (uids) => {
       if (driver?.name !== 'libvirt') return undefined
@@ -78,6 +91,7 @@ export function createComputeRole(context: RoleContext): AgentRole {
       context.inventoryChanged()
     },
     async stop() {
+      consoles.stop()
       if (driver instanceof LibvirtInstanceDriver) driver.close()
     },
   }

@@ -86,6 +86,9 @@ const hasCode = (error: unknown, ...codes: number[]): boolean =>
 export const isNoDomain = (error: unknown): boolean => hasCode(error, ErrorCode.noDomain)
 /** The domain's state does not allow it, such as destroying one that does not run. */
 export const isOperationInvalid = (error: unknown): boolean => hasCode(error, ErrorCode.operationInvalid)
+/** It has no code of its own. */
+export const isConsoleTaken = (error: unknown): boolean =>
+  hasCode(error, ErrorCode.operationFailed) && /console session exists/i.test((error as LibvirtError).message)
 export const isNoMetadata = (error: unknown): boolean => hasCode(error, ErrorCode.noDomainMetadata)
 export const isDeviceMissing = (error: unknown): boolean => hasCode(error, ErrorCode.deviceMissing)
 /** The request itself is wrong: repeating it never succeeds. */

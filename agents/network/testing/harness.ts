@@ -33,7 +33,8 @@ const context: RoleContext = {
   sealing: new SealingKey('/var/lib/nephele', node),
   nbd: { client: absent('client'), server: absent('server') },
   identity: { keyFile: `${pki}/key.pem`, certificateFile: `${pki}/cert.pem`, authorityFile: `${pki}/ca.pem` },
-  say: (_, data) => say({ said: JSON.parse(data) as unknown }),
+  say: (_, data) => say({ said: JSON.parse(data as string) as unknown }),
+  listen: () => undefined,
   inventoryChanged: () => void collect().then((changed) => say({ changed }), () => undefined), // prettier-ignore
 }
 /** As much as the role knows of the node. */

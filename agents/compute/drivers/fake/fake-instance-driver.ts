@@ -166,7 +166,7 @@ export class FakeInstanceDriver implements InstanceDriver {
     if (this.#instances.delete(uid)) this.#tell(uid)
   }
   async openConsole(uid: string): Promise<Duplex> {
-    this.#get(uid)
+    if (!isPoweredOn(this.#get(uid).power)) throw new TransientError('MachineOff', 'the machine is off')
     return new PassThrough()
   }
   async readConsoleLog(): Promise<Buffer> {

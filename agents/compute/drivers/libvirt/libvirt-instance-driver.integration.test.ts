@@ -134,6 +134,20 @@ describe('guests under libvirt', () => {
     }
     await writeTo(await driver.openConsole(uid, signal), '\nkill %1\n')
 
+    // One has it at a time; by force it is taken over.
+    const first = await driver.openConsole(uid, signal, { force: false })
+    const ended = new Promise((resolve) => first.on('close', resolve))
+    first.on('error', () => undefined).resume()
+    await expect(driver.openConsole(uid, signal, { force: false })).rejects.toMatchObject({ reason: 'ConsoleTaken' })
+    const second = await driver.openConsole(uid, signal, { force: true })
+    await ended
+    let seen = ''
+    second.on('data', (chunk: Buffer) => (seen += chunk.toString('latin1'))).on('error', () => undefined)
+    second.write('\necho second-$((1+1))\n')
+    await until(() => seen.includes('second-2'), 'the second one’s word', 20_000)
+    second.destroy()
+    await until(async () => (await logText(uid)).includes('second-2'), 'its word in the log', 10_000)
+
     // Hot-plug both ways: the running guest lets its volume go.
     await timed('detach a volume', () => driver.ensureVolumes({ ...machine, volumes: [] }, signal))
     await until(async () => (await driver.find(uid, signal))!.volumes?.length === 0, 'detached', 15_000)

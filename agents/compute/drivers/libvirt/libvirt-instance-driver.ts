@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import { TransientError } from '../../../../lib/errors.ts'
 import { exec as defaultExec } from '../../../../lib/exec.ts'
 import { Console, Undefine } from '../../../../lib/libvirt/constants.ts'
-import { isNoDomain, isOperationInvalid, type DomainRef } from '../../../../lib/libvirt/error.ts'
+import { isConsoleTaken, isNoDomain, isOperationInvalid, type DomainRef } from '../../../../lib/libvirt/error.ts'
 import { isRedefinition } from '../../../../lib/libvirt/events.ts'
 import type { HostSwitch } from '../../../node/role.ts'
 import { computeDir, vhostUserSocket, type ComputePaths } from '../../paths.ts'
@@ -194,8 +194,22 @@ export class LibvirtInstanceDriver implements InstanceDriver {
     return true
   }
 
-  async openConsole(uid: string, signal: AbortSignal): Promise<Duplex> {
-    return this.#connections.quick.openConsole(await this.#finder.getRef(uid, signal), Console.force, signal)
+  openConsole(uid: string, signal: AbortSignal, { force } = { force: true }): Promise<Duplex> {
+    return explained('opening the console', signal, async () => {
+      const domain = await this.#finder.getRef(uid, signal)
+      try {
+        return await this.#connections.quick.openConsole(domain, force ? Console.force : 0, signal)
+      } catch (error) {
+        if (isConsoleTaken(error))
+          throw new TransientError(
+            'ConsoleTaken',
+            'another has this console open: spec.force of a ConsoleAccess takes it over',
+          )
+        if (isOperationInvalid(error))
+          throw new TransientError('MachineOff', 'the machine is off, and so is its console')
+        throw error
+      }
+    })
   }
 
   readConsoleLog(uid: string, maxBytes: number): Promise<Buffer> {
