@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# One target per process: docker build --target operator|agent|ovn-central -t … .   Run `npm run build` first: dist/ holds each
+# One target per process: docker build --target operator|agent|console|ovn-central -t … .   Run `npm run build` first: dist/ holds each
 # process as one file with all that it imports, so that no node_modules and no package manager is in an image.
 ARG BASE=debian:trixie-slim
 ARG NODE=node:24-trixie-slim
@@ -25,6 +25,15 @@ USER 65532:65532
 ENV NODE_ENV=production
 ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=2", "--memory-saver-mode"]
 CMD ["/app/operator.mjs"]
+
+FROM ${BASE} AS console
+COPY --from=node /usr/local/bin/node /usr/local/bin/node
+COPY dist/console.mjs dist/console.mjs.map /app/
+COPY LICENSE /app/
+USER 65532:65532
+ENV NODE_ENV=production
+ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=2"]
+CMD ["/app/console.mjs"]
 
 # Root: it works on the node's taps, namespaces and sockets. qemu-img makes and resizes disks, ip, ethtool and nsenter make metadata
 # namespaces and reach the node's systemd, mtools writes config drives, the node's resolver is a process of its own in the same image; hypervisor, switch and storage daemons are the node's own.

@@ -14,13 +14,13 @@ export default {
     {
       ...common,
       displayName: 'unit',
-      testMatch: ['<rootDir>/{cli,lib,operator,agents,local,bench,scripts,crds,clients,examples}/**/*.test.ts'],
+      testMatch: ['<rootDir>/{cli,console,lib,operator,agents,local,bench,scripts,crds,clients,examples}/**/*.test.ts'],
       testPathIgnorePatterns: ['\\.integration\\.test\\.ts$'],
     },
     {
       ...common,
       displayName: 'integration',
-      testMatch: ['<rootDir>/{cli,lib,operator,agents,local,crds,charts}/**/*.integration.test.ts'],
+      testMatch: ['<rootDir>/{cli,console,lib,operator,agents,local,crds,charts}/**/*.integration.test.ts'],
     },
     {
       ...common,

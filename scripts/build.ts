@@ -12,6 +12,7 @@ const ENTRY_POINTS = {
   operator: 'operator/main.ts',
   agent: 'agents/main.ts',
   resolver: 'agents/resolver/main.ts',
+  console: 'console/main.ts',
   bootstrap: 'operator/bootstrap/main.ts',
 } as const
 export type BundleName = keyof typeof ENTRY_POINTS
@@ -35,7 +36,9 @@ const COMMON = {
 } as const
 
 /** Bundles the processes; resolves when dist/ is complete. */
-export async function buildProcesses(names: readonly BundleName[] = ['operator', 'agent', 'resolver']): Promise<void> {
+export async function buildProcesses(
+  names: readonly BundleName[] = ['operator', 'agent', 'resolver', 'console'],
+): Promise<void> {
   const { outputFiles } = await build({
     ...COMMON,
     entryPoints: Object.assign({}, ...names.map((name) => ({ [name]: ENTRY_POINTS[name], ...WORKERS[name] }))),
@@ -87,6 +90,6 @@ export async function buildPlugin(): Promise<void> {
 }
 
 if (import.meta.main) {
-  await buildProcesses(['operator', 'agent', 'resolver', 'bootstrap'])
+  await buildProcesses(['operator', 'agent', 'resolver', 'console', 'bootstrap'])
   await buildPlugin()
 }
