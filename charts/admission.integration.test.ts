@@ -11,6 +11,7 @@ jest.setTimeout(120_000)
 
 const OPERATOR = 'system:serviceaccount:nephele-system:nephele-operator'
 const AGENT = 'system:serviceaccount:nephele-system:nephele-agent'
+const CONSOLE = 'system:serviceaccount:nephele-system:nephele-console'
 const kubelet = (node: string) => [
   '--as',
   `system:node:${node}`,
@@ -95,6 +96,7 @@ test('the expressions of the policies are sound for every type that they match',
   const ours = items.filter((p) => p.metadata.name.endsWith('.nephele.dev'))
   expect(ours.map((p) => p.metadata.name).sort()).toEqual([
     'admin-passwords.nephele.dev',
+    'console-tokens.nephele.dev',
     'definitions.nephele.dev',
     'deletion-protection.nephele.dev',
     'finalizers.nephele.dev',
@@ -557,6 +559,12 @@ describe('roles', () => {
     [OPERATOR, 'delete', 'instanceactions.nephele.dev', true],
     [OPERATOR, 'create', 'instanceactions.nephele.dev', false],
     [OPERATOR, 'create', 'pods', false],
+    [OPERATOR, 'delete', 'consoleaccesses.nephele.dev', true],
+    [OPERATOR, 'create', 'consoleaccesses.nephele.dev', false],
+    ['edit-user', 'create', 'consoleaccesses.nephele.dev', true],
+    ['view-user', 'create', 'consoleaccesses.nephele.dev', false],
+    [CONSOLE, 'get', 'consoleaccesses.nephele.dev', false],
+    [CONSOLE, 'get', 'secrets', false],
     [AGENT, 'get', 'instances.nephele.dev', false],
     [AGENT, 'get', 'secrets', false],
     [AGENT, 'get', 'nodes', false],
@@ -634,6 +642,40 @@ describe('who asked for an InstanceAction', () => {
     expect(await create('asker', of('made'))).toBe('asker')
     await kubectl('delete', 'mutatingadmissionpolicybinding', 'requested-by.nephele.dev')
   }, 40_000)
+})
+
+describe('Secrets of the operator', () => {
+  const owner = { apiVersion: 'nephele.dev/v1alpha1', kind: 'ConsoleAccess', name: 'look', uid: 'u' }
+  const secret = (name: string, more: object = {}, metadata: object = {}) =>
+    stringify({
+      ...{ apiVersion: 'v1', kind: 'Secret', type: 'nephele.dev/console-token', immutable: true, data: { token: 'eA==' } },
+      ...more,
+      metadata: { name, namespace: 'team', ownerReferences: [owner], ...metadata },
+    })
+  const create = (text: string, user = OPERATOR) => plane.kubectl(['create', '-f', '-', '--as', user], { input: text })
+
+  test('are tokens of ConsoleAccesses alone; others make what they like', async () => {
+    expect(await create(secret('token'))).toContain('created')
+    const of = { 'kubernetes.io/service-account.name': 'default' }
+    for (const [what, bad] of [
+      ['another type', secret('bad', { type: 'Opaque' })],
+      ['a service account’s', secret('bad', { type: 'kubernetes.io/service-account-token' }, { annotations: of })],
+      ['one that may change', secret('bad', { immutable: undefined })],
+      ['annotated', secret('bad', {}, { annotations: { note: 'of mine' } })],
+      ['without an owner', secret('bad', {}, { ownerReferences: undefined })],
+      ['another’s', secret('bad', {}, { ownerReferences: [{ ...owner, kind: 'Instance' }] })],
+    ] as const)
+      await expect(create(bad).then(() => what)).rejects.toThrow('no Secrets but tokens of ConsoleAccesses')
+    expect(await plane.kubectl(['create', '-f', '-'], { input: secret('other', { type: 'Opaque' }) })).toContain('created')
+  }, 60_000)
+
+  test('who makes a ConsoleAccess names nobody else', async () => {
+    const of = (name: string, by: string) =>
+      stringify(resource('ConsoleAccess', name, { instanceRef: { name: 'vm' }, requestedBy: by }))
+    await untilMay('edit-user', 'create', 'consoleaccesses.nephele.dev')
+    await expect(create(of('foreign', 'jane'), 'edit-user')).rejects.toThrow('who makes the ConsoleAccess: write edit-user')
+    expect(await create(of('own', 'edit-user'), 'edit-user')).toContain('created')
+  }, 60_000)
 })
 
 describe('a password for a guest', () => {

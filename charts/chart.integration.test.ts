@@ -106,8 +106,8 @@ describe('what is said of a kind in crds/ decides who may do what with it', () =
   ])('%s: %s', (role, verb, resources) => expect(resourcesOf(role, verb)).toEqual(resources))
 
   test.each([
-    ['finalizers.nephele.dev', without('clouds', 'instanceactions', 'ipclaims', 'placementpreviews', 'quotas', 'volumetypes')],
-    ['held-objects.nephele.dev', without('clouds', 'instanceactions', 'ipclaims', 'placementpreviews', 'quotas', 'volumetypes')],
+    ['finalizers.nephele.dev', without('clouds', 'consoleaccesses', 'instanceactions', 'ipclaims', 'placementpreviews', 'quotas', 'volumetypes')],
+    ['held-objects.nephele.dev', without('clouds', 'consoleaccesses', 'instanceactions', 'ipclaims', 'placementpreviews', 'quotas', 'volumetypes')],
     ['deletion-protection.nephele.dev', withProtection],
   ])('%s', (name, resources) => {
     const policy = manifests.find((m) => m.kind === 'ValidatingAdmissionPolicy' && m.metadata.name === name)
@@ -151,13 +151,13 @@ test('the agent sees what the node mounts later, wherever it has a folder of the
   expect(mounts.filter((m) => m.mountPropagation === undefined)).toEqual([])
 })
 
-test('the operator reads its own two Secrets alone, and what lets it read a namespace’s nobody binds for it', () => {
+test('the operator reads its own two Secrets alone, makes such as a policy lets it, and what lets it read a namespace’s nobody binds for it', () => {
   const rulesOf = (kind: string, name: string) =>
     manifests
       .filter((m) => m.kind === kind && m.metadata.name === name)
       .flatMap((m) => m.rules ?? [])
       .filter((rule) => rule.resources?.includes('secrets'))
-  expect(rulesOf('ClusterRole', 'nephele-operator')).toEqual([])
+  expect(rulesOf('ClusterRole', 'nephele-operator')).toEqual([{ apiGroups: [''], resources: ['secrets'], verbs: ['create'] }])
   expect(rulesOf('Role', 'nephele-operator')).toMatchObject([
     { resourceNames: ['nephele-ca', 'nephele-nbd-ca'], verbs: ['get'] },
   ])
@@ -235,7 +235,7 @@ describe('the control plane is kept apart', () => {
     const monitoring = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }
     const settings = ['isolation.nodeNetworks={10.0.0.0/16}', 'isolation.metricsNamespaces={monitoring}']
     expect(reached(await render(settings))).toEqual([
-      ['nephele-nats', [4222], [pod('operator'), nodes, labelled]],
+      ['nephele-nats', [4222], [pod('operator'), pod('console'), nodes, labelled]],
       ['nephele-nats', [6222], [pod('nats')]],
       ['nephele-operator', [8080], [monitoring]],
       ['nephele-ovn', [6641, 6643], [pod('operator')]],
@@ -250,6 +250,35 @@ describe('the control plane is kept apart', () => {
     expect(mounting('nephele-nats-routes-ca')).toEqual([])
     expect(mounting('nephele-nats-routes-password')).toEqual([])
   })
+})
+
+describe('the console process', () => {
+  const URL = 'console.url=https://console.example.com'
+
+  test('is there when it is asked for, and then needs to know where users reach it', async () => {
+    expect(JSON.stringify(workloads())).not.toContain('nephele-console')
+    await expect(render(['console.enabled=true'])).rejects.toThrow('needs console.url')
+    for (const url of ['http://x', 'https://x/y', 'x']) await expect(render([`console.url=${url}`])).rejects.toThrow('console')
+  }, 60_000)
+
+  test('is two, without rights, secrets of others or the node’s; operator and bootstrap know its URL', async () => {
+    const all = await render(['console.enabled=true', URL])
+    const found = all.find((m) => m.kind === 'Deployment' && m.metadata.name === 'nephele-console')
+    const pod = found?.spec?.template?.spec
+    expect(found?.spec).toMatchObject({ replicas: 2 })
+    expect(pod).toMatchObject({ automountServiceAccountToken: false, securityContext: { runAsNonRoot: true } })
+    expect(pod?.containers?.map((c) => c.securityContext)).toEqual([
+      { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
+    ])
+    expect(JSON.stringify(pod?.volumes?.map((v) => v.name))).toBe('["ca","tls","token"]')
+    const bound = all.filter((m) => m.kind.endsWith('RoleBinding') && JSON.stringify(m).includes('nephele-console'))
+    expect(bound).toEqual([])
+    const knowing = all.filter((m) => JSON.stringify(m).includes('"NEPHELE_CONSOLE_URL","value":"https://console.example.com"'))
+    expect(knowing.map((m) => m.metadata.name).sort()).toEqual(['nephele-bootstrap', 'nephele-console', 'nephele-operator'])
+    const nats = await render(['console.enabled=true', URL, 'isolation.nodeNetworks={10.0.0.0/16}'])
+    const policy = nats.find((m) => m.kind === 'NetworkPolicy' && m.metadata.name === 'nephele-nats')
+    expect(JSON.stringify(policy?.spec)).toContain('"app.kubernetes.io/component":"console"')
+  }, 60_000)
 })
 
 test('definitions stay when the release goes', () => {

@@ -35,6 +35,8 @@ export interface OperatorConfig {
   }
   /** NEPHELE_NODE_CERTIFICATE_SECONDS, NEPHELE_NBD_SERVER_CERTIFICATE_SECONDS: for tests, which do not wait for days. */
   lifetimes: CertificateLifetimes
+  /** NEPHELE_CONSOLE_URL: where users reach the console process, such as https://console.example.com. Absent: no console is opened. */
+  consoleURL: string | undefined
   /** Absent, when NEPHELE_OVN_NB is: machines with networks then wait. */
   ovn:
     | {
@@ -74,8 +76,18 @@ export function readConfig(env: NodeJS.ProcessEnv): OperatorConfig {
       copies: copiesOf(env['NEPHELE_NATS_REPLICAS'] ?? '1'),
     },
     lifetimes: readLifetimes(env),
+    consoleURL: readConsoleURL(env['NEPHELE_CONSOLE_URL']),
     ovn: readOvn(env),
   }
+}
+
+/** A path would have to be known to whoever stands before it; a user, or a query, to nobody. */
+function readConsoleURL(text: string | undefined): string | undefined {
+  if (text === undefined || text === '') return undefined
+  const url = URL.parse(text)
+  if (url?.protocol !== 'https:' || url.origin !== text.replace(/\/$/, ''))
+    throw new ConfigError(`NEPHELE_CONSOLE_URL ${JSON.stringify(text)} is not https:// with a host and perhaps a port`)
+  return url.origin
 }
 
 /** Two copies survive no more than one does: a majority of two is both. */

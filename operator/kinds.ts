@@ -2,6 +2,7 @@
 import { addressGroupKind } from './controllers/address-group/kind.ts'
 import { addressScopeKind } from './controllers/address-scope/kind.ts'
 import { computeNodeKind, nodeKind } from './controllers/compute-node/kind.ts'
+import { consoleAccessKind } from './controllers/console-access/kind.ts'
 import { firewallGroupKind } from './controllers/firewall-group/kind.ts'
 import { firewallPolicyKind } from './controllers/firewall-policy/kind.ts'
 import { floatingIPKind } from './controllers/floating-ip/kind.ts'
@@ -42,6 +43,7 @@ export const KINDS: { readonly [K in KindName]: KindRow<Kinds[K]> } = {
   addressScopes: addressScopeKind,
   clouds: {},
   computeNodes: computeNodeKind,
+  consoleAccesses: consoleAccessKind,
   firewallGroups: firewallGroupKind,
   firewallPolicies: firewallPolicyKind,
   flavors: {},

@@ -112,6 +112,7 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
       ...(authority ? { authority } : {}),
       ...(nbdAuthority ? { nbdAuthority } : {}),
       lifetimes: config.lifetimes,
+      consoleURL: config.consoleURL,
       settings: ovn ? { ovnRemote: ovn.southbound } : {},
       makeBus: (writer, heartbeat) =>
         new JetStreamBus({

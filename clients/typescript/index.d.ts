@@ -34,6 +34,14 @@ export declare class ComputeNode extends GenericKind {
   status?: ComputeNodeStatus
 }
 
+import type { ConsoleAccessSpec, ConsoleAccessStatus } from './types/consoleaccess.js'
+export type { ConsoleAccessSpec, ConsoleAccessStatus } from './types/consoleaccess.js'
+/** A console of a machine, for one use: its URL is in the status, its token in a Secret; it goes by itself. */
+export declare class ConsoleAccess extends GenericKind {
+  spec: ConsoleAccessSpec
+  status?: ConsoleAccessStatus
+}
+
 import type { FirewallGroupSpec, FirewallGroupStatus } from './types/firewallgroup.js'
 export type { FirewallGroupSpec, FirewallGroupStatus } from './types/firewallgroup.js'
 /** What may pass the ports of Routers, by policies, for all Ports behind them. It comes before SecurityGroups, which judge what it lets pass. What stays within a Subnet it does not see. */

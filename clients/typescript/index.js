@@ -14,6 +14,9 @@ RegisterKind(Cloud, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Cloud', 
 export class ComputeNode extends GenericKind {}
 RegisterKind(ComputeNode, { group: 'nephele.dev', version: 'v1alpha1', kind: 'ComputeNode', plural: 'computenodes' })
 
+export class ConsoleAccess extends GenericKind {}
+RegisterKind(ConsoleAccess, { group: 'nephele.dev', version: 'v1alpha1', kind: 'ConsoleAccess', plural: 'consoleaccesses' })
+
 export class FirewallGroup extends GenericKind {}
 RegisterKind(FirewallGroup, { group: 'nephele.dev', version: 'v1alpha1', kind: 'FirewallGroup', plural: 'firewallgroups' })
 

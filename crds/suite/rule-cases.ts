@@ -12,6 +12,7 @@ import { PORT_DHCP } from './rules/port-dhcp-options.ts'
 import { SECURITY_GROUP, ADDRESS_GROUP } from './rules/groups.ts'
 import { FIREWALL } from './rules/firewalls.ts'
 import { QOS } from './rules/qos.ts'
+import { CONSOLE_ACCESS } from './rules/console-accesses.ts'
 import { INSTANCE_ACTION } from './rules/instance-actions.ts'
 import { LOAD_BALANCER } from './rules/load-balancers.ts'
 import { PROVIDER_NETWORK } from './rules/provider-networks.ts'
@@ -36,6 +37,7 @@ export const RULE_CASES: readonly RuleCase[] = [
   ...LOAD_BALANCER,
   ...INSTANCE,
   ...PROVIDER_NETWORK,
+  ...CONSOLE_ACCESS,
   ...INSTANCE_ACTION,
   ...REACHABILITY,
   ...VPN,

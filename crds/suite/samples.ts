@@ -987,4 +987,15 @@ export const SAMPLES: Record<string, Sample[]> = {
       },
     },
   ],
+  ConsoleAccess: [
+    {
+      spec: { instanceRef: { name: 'web' }, type: 'Serial', ttlSeconds: 60, force: true, requestedBy: 'jane' },
+      status: {
+        ...COMMON,
+        ...{ state: 'Closed', url: 'https://console.example.com/serial/n1/u/a', tokenSecretRef: { name: 'web-token' } },
+        ...{ tokenSHA256: 'f'.repeat(64), notAfter: '2026-01-01T00:00:00Z', node: 'n1', epoch: 1, instanceUID: 'u' },
+        ...{ openedAt: '2026-01-01T00:00:00Z', completionTime: '2026-01-01T00:00:00Z' },
+      },
+    },
+  ],
 }

@@ -14,6 +14,7 @@ export type SecurityGroupRule = NonNullable<SecurityGroupSpec['rules']>[number]
 /** Core kinds, with the fields that are used. */
 export interface Secret extends KubeObject {
   type?: string
+  immutable?: boolean
   /** Values in base64. */
   data?: Record<string, string>
 }

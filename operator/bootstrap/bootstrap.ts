@@ -21,6 +21,8 @@ export interface BootstrapOptions {
   namespace: string
   natsReplicas: number
   natsStorageGiB: number
+  /** Where users reach consoles; absent: nowhere. */
+  consoleURL?: string | undefined
   now: Date
 }
 
@@ -75,6 +77,14 @@ export async function bootstrap(client: KubeClient, options: BootstrapOptions): 
     more: { 'ca.crt': certificate },
     usage: 'client',
   })
+  const { consoleURL } = options
+  if (consoleURL !== undefined) {
+    const names = [...serviceNames('nephele-console', namespace), new URL(consoleURL).hostname]
+    await ensureCertificate(client, options, {
+      ...{ name: 'nephele-console-tls', authority: cloud, subject: { commonName: 'nephele-console', names } },
+      more: { 'ca.crt': certificate },
+    })
+  }
   await ensureRoutes(client, options)
   await ensureNats(client, options)
 }

@@ -10,6 +10,7 @@ const Environment = z.object({
   NEPHELE_NAMESPACE: z.string().min(1),
   NEPHELE_NATS_REPLICAS: z.coerce.number().int().min(1).max(9),
   NEPHELE_NATS_STORAGE_GIB: z.coerce.number().int().min(1),
+  NEPHELE_CONSOLE_URL: z.url({ protocol: /^https$/ }).optional(),
 })
 
 const env = Environment.parse(process.env)
@@ -18,6 +19,7 @@ await bootstrap(client, {
   namespace: env.NEPHELE_NAMESPACE,
   natsReplicas: env.NEPHELE_NATS_REPLICAS,
   natsStorageGiB: env.NEPHELE_NATS_STORAGE_GIB,
+  consoleURL: env.NEPHELE_CONSOLE_URL,
   now: new Date(),
 })
 createLogger('bootstrap').info({ namespace: env.NEPHELE_NAMESPACE }, 'keys and certificates are there')

@@ -9,6 +9,7 @@ import { addressScopeController } from './address-scope/controller.ts'
 import { cloudController } from './cloud/controller.ts'
 import type { OperatorDeps } from './common/deps.ts'
 import { computeNodeController, nodeController } from './compute-node/controller.ts'
+import { consoleAccessController } from './console-access/controller.ts'
 import { firewallGroupController } from './firewall-group/controller.ts'
 import { firewallPolicyController } from './firewall-policy/controller.ts'
 import { flavorController } from './flavor/controller.ts'
@@ -85,6 +86,7 @@ export function defineControllers(
     quotas: quotaController(deps),
     placementPreviews: placementPreviewController(deps, informers),
     instanceActions: instanceActionController(deps, informers),
+    consoleAccesses: consoleAccessController(deps, informers),
   }
   const list = Object.entries(definitions) as unknown as [KindName, ControllerDefinition<KubeObject>][]
   return list.map(([name, definition]) => [name, withQuota(name, withKindWakes(definition, deps, informers), deps)])

@@ -68,6 +68,8 @@ export interface LeadershipOptions {
   log: Logger
   /** What the informers saw of the store, for the whole process. */
   history: StoreHistory
+  /** Where consoles are opened; absent: nowhere. */
+  consoleURL?: string | undefined
   settings: Omit<NodeSettings, 'certificates' | 'nbdCertificates' | 'certificateCheckMs'>
   /** Signs the nodes' certificates. */
   authority?: SigningAuthority
@@ -127,6 +129,7 @@ export async function lead(fence: Fence, options: LeadershipOptions): Promise<vo
       vpnKeys: new VPNKeyStore(options.namespace),
       adminPasswords: new AdminPasswords(options.namespace),
       certificates: new CertificateStore(options.namespace),
+      consoleURL: options.consoleURL,
       deletions: new Set(),
       writer: () => requireWriter(writer),
     }

@@ -19,6 +19,7 @@ import { NETWORK_ROWS } from '../testing/waits/networks.ts'
 import { NODE_ROWS } from '../testing/waits/nodes.ts'
 import { PROVIDER_NETWORK_ROWS } from '../testing/waits/provider-networks.ts'
 import { PLACEMENT_PREVIEW_ROWS } from '../testing/waits/placement-previews.ts'
+import { CONSOLE_ACCESS_ROWS } from '../testing/waits/console-accesses.ts'
 import { INSTANCE_ACTION_ROWS } from '../testing/waits/instance-actions.ts'
 import { REACHABILITY_ROWS } from '../testing/waits/reachabilities.ts'
 import { REFERENCE_ROWS } from '../testing/waits/references.ts'
@@ -56,6 +57,7 @@ const ROWS: WaitRow[] = [
   ...RELEASE_ROWS,
   ...NODE_ROWS,
   ...INSTANCE_ACTION_ROWS,
+  ...CONSOLE_ACCESS_ROWS,
   ...REACHABILITY_ROWS,
   ...PLACEMENT_PREVIEW_ROWS,
   ...SCHEDULING_ROWS,
@@ -137,6 +139,13 @@ const ELSEWHERE: Record<string, string> = {
   TooManyConnections: 'of a VPNConnection: another one that goes wakes it, as for PeerInUse',
   TunnelDown: 'a node’s report: whatever it says next wakes the object, as for PeerNotAnswering',
   VPNFailed: 'a node’s report: whatever it says next wakes the object, as for Provisioning',
+  Closed: 'of a ConsoleAccess: its end',
+  ConsoleOpened: 'an Event of it',
+  ConsoleClosed: 'the same',
+  Expired: 'the same',
+  InstanceGone: 'the same',
+  InstanceMoved: 'the same',
+  ConsolesOff: 'the same: the operator’s own configuration',
   KeyInvalid: 'a node’s report: whatever it says next wakes the object, as for Provisioning',
   SecretNotVPNKey: 'Secrets are not watched: looked at every minute',
   PreSharedKeyInvalid: 'the same',
@@ -277,7 +286,7 @@ test.each(KIND_NAMES)('each reason that the controller of %s can wait with is in
 /** What the kind's folder can say, and the code that it imports, other kinds' folders left out. `<kind>NotFound` is said of references. */
 function reasonsOf(kind: KindName): Set<string> {
   const folders = globSync('operator/controllers/*/', { cwd: ROOT })
-  const pluralOf = (folder = '') => `${folder.replaceAll('-', '')}s`.replace(/ys$/, 'ies')
+  const pluralOf = (folder = '') => `${folder.replaceAll('-', '')}s`.replace(/ys$/, 'ies').replace(/sss$/, 'sses')
   const own = folders.find((folder) => pluralOf(folder.split('/')[2]) === kind.toLowerCase())
   // A Node is reconciled as its ComputeNode.
   if (own === undefined && kind !== 'nodes') throw new Error(`no folder of operator/controllers is named after ${kind}`)

@@ -52,13 +52,14 @@ export function wellAnswered(document: DesiredDocument): Partial<ObservedDocumen
     case 'probe':
       return { state: 'done', facts: { probeAnswer: { result: 'Answered', sentAt: '2026-01-01T00:00:00Z' } } }
     case 'instance': {
-      const { runState, volumes, ports, action } = document.spec
+      const { runState, volumes, ports, action, consoles = [] } = document.spec
       const state = { Running: 'running', Stopped: 'stopped', Paused: 'paused', Suspended: 'suspended' }[runState]
       const portsAttached = ports.map(({ uid }) => uid)
       return {
         state,
         facts: {
           ...{ stages: ['ImageCached'], volumesAttached: volumes.map(({ uid }) => uid), portsAttached },
+          ...(consoles.length > 0 ? { consoles: consoles.map(({ uid }) => ({ uid, state: 'Waiting' as const })) } : {}),
           ...(action ? { action: { uid: action.uid, steps: [], result: 'Succeeded' } } : {}),
         },
       }

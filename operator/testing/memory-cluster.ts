@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { SECRET } from '../../lib/api/kinds.ts'
 import { KIND_NAMES } from '../kinds.ts'
 import { findCondition } from '../../lib/conditions.ts'
 import type { KubeClient } from '../../lib/kube/client.ts'
@@ -110,6 +111,8 @@ export class MemoryCluster {
   #client(): Partial<KubeClient> {
     const client = {
       create: async (kind: ResourceKind, object: KubeObject) => {
+        // Written, and never read again: it is in no cache.
+        if (kind === SECRET) return object
         const cache = this.cacheOf(kind)
         const { name, namespace, ...more } = object.metadata
         const ref = { name, ...(namespace === undefined ? {} : { namespace }) }

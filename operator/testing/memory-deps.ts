@@ -92,6 +92,7 @@ export function memoryWorld(backend?: NetworkDriver): MemoryWorld {
     userData: new UserDataStore('nephele-system'),
     vpnKeys: new VPNKeyStore('nephele-system'),
     adminPasswords: new AdminPasswords('nephele-system'),
+    consoleURL: 'https://console.example.com',
     certificates: new CertificateStore('nephele-system', () => clock.ms),
     deletions: new Set(),
     writer,

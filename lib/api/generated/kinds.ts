@@ -30,6 +30,13 @@ export const COMPUTE_NODE: ResourceKind = {
   kind: 'ComputeNode',
   namespaced: false,
 }
+export const CONSOLE_ACCESS: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'consoleaccesses',
+  kind: 'ConsoleAccess',
+  namespaced: true,
+}
 export const FIREWALL_GROUP: ResourceKind = {
   group: 'nephele.dev',
   version: 'v1alpha1',
@@ -247,6 +254,7 @@ export const CUSTOM_KINDS_BY_NAME = {
   addressScopes: ADDRESS_SCOPE,
   clouds: CLOUD,
   computeNodes: COMPUTE_NODE,
+  consoleAccesses: CONSOLE_ACCESS,
   firewallGroups: FIREWALL_GROUP,
   firewallPolicies: FIREWALL_POLICY,
   flavors: FLAVOR,
@@ -285,6 +293,7 @@ export const SHORT_NAMES: Readonly<Record<string, readonly string[]>> = {
   addressscopes: ['nas'],
   clouds: ['ncloud'],
   computenodes: ['ncn'],
+  consoleaccesses: ['nca'],
   firewallgroups: ['nfwg'],
   firewallpolicies: ['nfwp'],
   flavors: ['nflv'],

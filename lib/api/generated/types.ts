@@ -4,6 +4,7 @@ import type { AddressGroupSpec, AddressGroupStatus } from '../../../crds/generat
 import type { AddressScopeSpec, AddressScopeStatus } from '../../../crds/generated/addressscope.ts'
 import type { CloudSpec, CloudStatus } from '../../../crds/generated/cloud.ts'
 import type { ComputeNodeSpec, ComputeNodeStatus } from '../../../crds/generated/computenode.ts'
+import type { ConsoleAccessSpec, ConsoleAccessStatus } from '../../../crds/generated/consoleaccess.ts'
 import type { FirewallGroupSpec, FirewallGroupStatus } from '../../../crds/generated/firewallgroup.ts'
 import type { FirewallPolicySpec, FirewallPolicyStatus } from '../../../crds/generated/firewallpolicy.ts'
 import type { FlavorSpec, FlavorStatus } from '../../../crds/generated/flavor.ts'
@@ -40,6 +41,7 @@ export type AddressGroup = Resource<AddressGroupSpec, AddressGroupStatus>
 export type AddressScope = Resource<AddressScopeSpec, AddressScopeStatus>
 export type Cloud = Resource<CloudSpec, CloudStatus>
 export type ComputeNode = Resource<ComputeNodeSpec, ComputeNodeStatus>
+export type ConsoleAccess = Resource<ConsoleAccessSpec, ConsoleAccessStatus>
 export type FirewallGroup = Resource<FirewallGroupSpec, FirewallGroupStatus>
 export type FirewallPolicy = Resource<FirewallPolicySpec, FirewallPolicyStatus>
 export type Flavor = Resource<FlavorSpec, FlavorStatus>
@@ -77,6 +79,7 @@ export interface CustomObjects {
   addressScopes: AddressScope
   clouds: Cloud
   computeNodes: ComputeNode
+  consoleAccesses: ConsoleAccess
   firewallGroups: FirewallGroup
   firewallPolicies: FirewallPolicy
   flavors: Flavor

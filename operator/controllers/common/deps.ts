@@ -36,6 +36,8 @@ export interface OperatorDeps extends PlacedDeps {
   readonly vpnKeys: VPNKeyStore
   readonly adminPasswords: AdminPasswords
   readonly certificates: CertificateStore
+  /** Of the console process, without a path; absent: there is none. */
+  readonly consoleURL?: string | undefined
   /** UIDs of objects whose deletion was accepted but may not be in the caches yet. */
   readonly deletions: Set<string>
 }

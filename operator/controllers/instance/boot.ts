@@ -13,6 +13,7 @@ import { imageDocument } from '../image/document.ts'
 import { instanceDocument, keptDocument, type PlacedNode } from './document.ts'
 import { dropEvacuable, recordEvacuable, whyNotEvacuated } from './evacuation.ts'
 import { findGiven } from './given.ts'
+import { listGivenConsoles } from '../console-access/given.ts'
 import { findGivenAction, recallGiven } from '../instance-action/given.ts'
 import { whyUnconnected } from '../port/unconnected.ts'
 import { recordAddresses } from './schedule.ts'
@@ -116,7 +117,11 @@ async function publish(instance: Instance, parts: BootParts, deps: InstanceDeps)
   const unresolved = 'unresolved' in parts ? parts.unresolved : volumes.unresolved
   if (volumes.mustWait && unresolved) return { isWhole: false, volumes, unresolved }
   if ('unresolved' in parts && !given) return { isWhole: false, volumes, unresolved: parts.unresolved }
-  const facts = { ...factsOf(node, deps), action: findGivenAction(instance, deps) }
+  const facts = {
+    ...factsOf(node, deps),
+    action: findGivenAction(instance, deps),
+    consoles: listGivenConsoles(instance, deps.caches),
+  }
   const document =
     'admitted' in parts
       ? instanceDocument(instance, { ...parts, volumes: volumes.volumes }, facts, writer)
@@ -125,7 +130,7 @@ async function publish(instance: Instance, parts: BootParts, deps: InstanceDeps)
   return { isWhole: true, volumes, ...(unresolved ? { unresolved } : {}) }
 }
 
-function factsOf(node: string, { bus, caches }: InstanceDeps): Omit<PlacedNode, 'action'> {
+function factsOf(node: string, { bus, caches }: InstanceDeps): Omit<PlacedNode, 'action' | 'consoles'> {
   const { status } = caches.computeNodes.find(undefined, node) ?? {}
   return {
     // The newest one known: after a reboot, the first beat arrives before the inventory.

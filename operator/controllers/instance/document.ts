@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance, Port } from '../../../lib/api/types.ts'
-import type { InstanceDocument, MachineAction } from '../../../lib/contract/documents.ts'
+import type { ConsoleGrant, InstanceDocument, MachineAction } from '../../../lib/contract/documents.ts'
 import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
 import { toDocumentNuma } from '../common/numa-topology.ts'
 import { toKeyLine } from '../key-pair/public-key.ts'
@@ -22,6 +22,8 @@ export interface PlacedNode {
   bootId: string | undefined
   zone: string | undefined
   action?: MachineAction | undefined
+  /** Who may open its console. */
+  consoles?: readonly ConsoleGrant[]
 }
 
 /** Step 9 of the flow: the complete document, so that the node need not look anything up. Pure. */
@@ -59,7 +61,7 @@ export function instanceDocument(
       publicKeys: keyPair ? [{ name: keyPair.metadata.name, key: toKeyLine(keyPair.spec.publicKey) }] : [],
       metadata: spec.metadata ?? {},
       ...(zone === undefined ? {} : { availabilityZone: zone }),
-      ...actionOf(facts),
+      ...doneToIt(facts),
     },
   }
 }
@@ -79,6 +81,7 @@ export function keptDocument(
   const asked = new Set(listNics(instance).map(({ portName }) => portName))
   const kept = { ...given.spec }
   delete kept.action
+  delete kept.consoles
   const ports = kept.ports.filter(({ name }) => asked.has(name))
   return {
     ...headerOf(instance, status?.node ?? '', status?.epoch ?? 0, writer),
@@ -87,7 +90,7 @@ export function keptDocument(
     tombstone: false,
     spec: {
       ...{ ...kept, ...powerOf(instance), metadata: spec.metadata ?? {}, volumes: [...volumes], ports },
-      ...actionOf(facts),
+      ...doneToIt(facts),
     },
   }
 }
@@ -104,8 +107,11 @@ function grantOf({ bootId }: PlacedNode): Pick<InstanceDocument, 'grantedBootId'
   return bootId === undefined ? {} : { grantedBootId: bootId }
 }
 
-function actionOf({ action }: PlacedNode): Pick<InstanceDocument['spec'], 'action'> {
-  return action === undefined ? {} : { action }
+function doneToIt({ action, consoles = [] }: PlacedNode): Pick<InstanceDocument['spec'], 'action' | 'consoles'> {
+  return {
+    ...(action === undefined ? {} : { action }),
+    ...(consoles.length === 0 ? {} : { consoles: [...consoles] }),
+  }
 }
 
 function powerOf({ spec }: Instance): Pick<InstanceDocument['spec'], 'runState' | 'restartPolicy' | 'offlineRestart'> {

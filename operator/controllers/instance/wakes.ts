@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What wakes a machine besides its own report and document, what it names (./kind.ts), and the end of whatever held back all objects
 // (operator/leadership/look-again.ts).
-import type { InstanceAction } from '../../../lib/api/types.ts'
+import type { ConsoleAccess, InstanceAction } from '../../../lib/api/types.ts'
 import { isConditionTrue } from '../../../lib/conditions.ts'
 import { keyOfObject, type KubeObject } from '../../../lib/kube/object.ts'
 import { watchOf, watchSpecOf, type Source, type Watch } from '../../../lib/loop/controller.ts'
@@ -9,6 +9,7 @@ import { findResource } from '../../kind/document-kinds.ts'
 import type { OperatorInformers } from '../../kind/row.ts'
 import { usersOfPort } from '../../placed/holding.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { instanceKeyOf as machineOfConsole, isGiven } from '../console-access/kind.ts'
 import { instanceKeyOf } from '../instance-action/kind.ts'
 import { listGateways } from '../subnet/gateways.ts'
 import { macKeysOf } from '../port/kind.ts'
@@ -25,6 +26,11 @@ export function instanceWatches(deps: OperatorDeps, informers: OperatorInformers
     {
       ...watchOf(informers.instanceActions, (action) => [instanceKeyOf(action)]),
       when: (old, now) => isRunning(old) || isRunning(now),
+    },
+    // So does who may open its console.
+    {
+      ...watchOf(informers.consoleAccesses, (access) => [machineOfConsole(access)]),
+      when: (old, now) => isGiven(old as ConsoleAccess) !== isGiven(now as ConsoleAccess),
     },
     watchOf(informers.subnets, (subnet) => keysBy('network', networkKeyOf(subnet))),
     // It may give up the gateway address that they ask for.
