@@ -28,14 +28,22 @@ function usage(): string {
   ].join('\n')
 }
 
-function findCommand({ words: [name, ...words], rest, isHard }: Pick<Arguments, 'words' | 'rest' | 'isHard'>): {
+function findCommand({
+  words: [name, ...words],
+  rest,
+  isHard,
+  isForced,
+}: Pick<Arguments, 'words' | 'rest' | 'isHard' | 'isForced'>): {
   command: Command
   words: string[]
 } {
   const command = COMMANDS.find((one) => one.name === name)
   if (!command) throw new UsageError(`there is no command "${name ?? ''}"\n\n${usage()}`)
   const { least, most } = command.arguments
-  const isTooMuch = (rest.length > 0 && command.takesRest !== true) || (isHard && command.takesHard !== true)
+  const isTooMuch =
+    (rest.length > 0 && command.takesRest !== true) ||
+    (isHard && command.takesHard !== true) ||
+    (isForced && command.takesForce !== true)
   if (words.length < least || words.length > most || isTooMuch)
     throw new UsageError(`usage: kubectl nephele ${command.name} ${command.usage}`)
   return { command, words }
@@ -91,7 +99,13 @@ function connect(given: Arguments, signal: AbortSignal): { context: Context; clo
   const context: Context = {
     ...{ client, kubectl: kubectlOf(given), signal, now: new Date(), isEverywhere: given.isEverywhere },
     namespace: given.namespace ?? config.getContextObject(config.getCurrentContext())?.namespace ?? 'default',
-    ...{ output: given.output, waits: given.waits, timeoutMs: given.timeoutMs, isHard: given.isHard },
+    ...{
+      output: given.output,
+      waits: given.waits,
+      timeoutMs: given.timeoutMs,
+      isHard: given.isHard,
+      isForced: given.isForced,
+    },
     readHidden,
     print: (line) => console.log(line),
     progress: showProgress,

@@ -14,6 +14,7 @@ export interface Arguments {
   waits: boolean
   timeoutMs: number
   isHard: boolean
+  isForced: boolean
   help: boolean
 }
 
@@ -26,6 +27,7 @@ const OPTIONS = {
   wait: { type: 'string' },
   timeout: { type: 'string' },
   hard: { type: 'boolean' },
+  force: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const
 
@@ -47,6 +49,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
       waits: values.wait !== 'false',
       timeoutMs: toMs(values.timeout),
       isHard: values.hard ?? false,
+      isForced: values.force ?? false,
       help: values.help ?? false,
     },
     ...(values.kubeconfig === undefined ? {} : { kubeconfig: values.kubeconfig }),

@@ -16,6 +16,8 @@ export interface Context {
   timeoutMs: number
   /** `--hard`: of commands that take it. */
   isHard: boolean
+  /** `--force`: of commands that take it. */
+  isForced: boolean
   /** What is typed or piped in, which nobody sees: for what must stand in no argument. @param prompts for a person, one line each */
   readHidden: (prompts: readonly string[]) => Promise<string[]>
   /** Aborted by Ctrl-C. */
@@ -40,6 +42,7 @@ export interface Command {
   arguments: { least: number; most: number }
   takesRest?: boolean
   takesHard?: boolean
+  takesForce?: boolean
   /** @param rest what follows `--`. @returns the exit code */
   run: (context: Context, words: readonly string[], rest: readonly string[]) => Promise<number>
 }

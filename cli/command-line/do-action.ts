@@ -93,7 +93,7 @@ function whyOf({ status }: InstanceAction): string {
 }
 
 /** Whose request it is, where the apiserver does not write it; who cannot be asked for stays unnamed. */
-async function findUser({ client, signal }: Context): Promise<string | undefined> {
+export async function findUser({ client, signal }: Context): Promise<string | undefined> {
   const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' }
   try {
     const review = await client.review<{ status?: { userInfo?: { username?: string } } }>(REVIEW, body, { signal })

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Command } from '../command-line/command.ts'
 import { ACTIONS } from './actions.ts'
+import { consoleCommand } from './console.ts'
 import { completion } from './completion.ts'
 import { diagram } from './diagram.ts'
 import { history } from './history.ts'
@@ -18,6 +19,7 @@ export const COMMANDS: readonly Command[] = [
   top,
   diagram,
   ssh,
+  consoleCommand,
   ...POWER,
   ...ACTIONS,
   setPassword,

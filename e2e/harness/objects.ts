@@ -74,6 +74,9 @@ export const placementPreview = (at: Named, spec: object = {}): Draft => draft('
 export const instanceAction = (at: Named, instance: string, spec: object = {}): Draft =>
   draft('InstanceAction', at, { instanceRef: { name: instance }, type: 'Reboot', ...spec })
 
+export const consoleAccess = (at: Named, instance: string, spec: object = {}): Draft =>
+  draft('ConsoleAccess', at, { instanceRef: { name: instance }, ...spec })
+
 /** Cluster-wide. */
 export const flavor = (name: string, spec: object = {}): Draft => ({
   apiVersion: 'nephele.dev/v1alpha1',

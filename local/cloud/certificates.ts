@@ -25,6 +25,7 @@ export async function ensureCertificates(layout: Layout, state: CloudState): Pro
     // A name that no node can have.
     ensureCertificate(dir, authority, 'operator-sb', { commonName: 'system:nephele-southbound-reader' }),
     ensureCertificate(dir, authority, 'nats', { commonName: 'nats', names: ['nephele-nats', 'localhost', host] }),
+    ensureCertificate(dir, authority, 'console', { commonName: 'nephele-console', names: ['localhost', host] }),
     ensureCertificate(dir, authority, 'ovn-central', { commonName: 'ovn-central', names: central.map(managementOf) }),
   ])
   for (const folder of [layout.operatorAuthority, layout.operatorTls])

@@ -21,7 +21,7 @@ const WORKLOADS = new Set(['Deployment', 'DaemonSet', 'StatefulSet', 'Job', 'Cro
 
 /** Processes that this cloud starts itself. */
 const OUTSIDE = Object.fromEntries(
-  ['operator', 'agent', 'nats', 'ovn', 'bootstrap'].map((part) => [part, { enabled: false }]),
+  ['operator', 'agent', 'console', 'nats', 'ovn', 'bootstrap'].map((part) => [part, { enabled: false }]),
 )
 
 /** Pure: what of a rendered chart the local cloud applies, CRDs first. Hooks are Helm's business and run as pods. */
@@ -142,10 +142,11 @@ export async function applyNodes(api: Api, state: CloudState): Promise<Record<st
   return Object.fromEntries(uids)
 }
 
-/** The operator's token, and one for each node's agent, bound to its Node object. */
+/** The tokens of operator and console process, and one for each node's agent, bound to its Node object. */
 export function tokenFiles(layout: Layout, nodeUids: Readonly<Record<string, string>>): TokenFile[] {
   return [
     { serviceAccount: 'nephele-operator', path: layout.operatorToken },
+    { serviceAccount: 'nephele-console', audience: 'nephele-nats', path: layout.consoleToken },
     ...Object.entries(nodeUids).map(([name, uid]) => ({
       serviceAccount: 'nephele-agent',
       audience: 'nephele-nats',

@@ -8,6 +8,8 @@ export const NODE_PROGRAM = join(REPOSITORY, 'node_modules', 'node', 'bin', 'nod
 export const NATS_PORT = 4222
 export const IMAGE_PORT = 8080
 export const OPERATOR_HTTP_PORT = 8081
+export const CONSOLE_PORT = 8443
+export const CONSOLE_HTTP_PORT = 8082
 /** Where a node finds its agent's token; the folder is mounted from nodeTokenDir. */
 export const TOKEN_DIR_IN_NODE = '/run/secrets/nephele'
 export const AUTHORITY_IN_NODE = '/etc/nephele/ca.crt'
@@ -34,6 +36,7 @@ export function layoutOf(dir: string) {
     operatorToken: join(dir, 'operator', 'token'),
     /** Runs the nodes' ovn-trace on the host. */
     operatorTrace: join(dir, 'operator', 'ovn-trace'),
+    consoleToken: join(dir, 'console', 'token'),
     examples: join(dir, 'examples'),
     log: (name: string) => join(dir, 'log', `${name}.log`),
     fabricLog: join(dir, 'log', 'fabric.log'),

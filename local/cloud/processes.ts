@@ -3,9 +3,17 @@
 import { join } from 'node:path'
 import { FILE_THREADS } from '../../agents/node/file-threads.ts'
 import { addressesOf, defineNodes } from './definition.ts'
-import { NATS_PORT, NODE_PROGRAM, OPERATOR_HTTP_PORT, REPOSITORY, type Layout } from './layout.ts'
+import {
+  CONSOLE_HTTP_PORT,
+  CONSOLE_PORT,
+  NATS_PORT,
+  NODE_PROGRAM,
+  OPERATOR_HTTP_PORT,
+  REPOSITORY,
+  type Layout,
+} from './layout.ts'
 
-export const HOST_PROCESSES = ['nats', 'caretaker', 'operator'] as const
+export const HOST_PROCESSES = ['nats', 'caretaker', 'operator', 'console'] as const
 export type HostProcessName = (typeof HOST_PROCESSES)[number]
 
 export interface HostCommand {
@@ -38,6 +46,11 @@ export function hostCommand(name: HostProcessName, o: HostCommandOptions): HostC
         argv: [NODE_PROGRAM, ...OPERATOR_FLAGS, join(REPOSITORY, 'dist', 'operator.mjs')],
         env: { PATH, ...operatorEnvironment(o.layout, o.subnet) },
       }
+    case 'console':
+      return {
+        argv: [NODE_PROGRAM, '--max-semi-space-size=2', join(REPOSITORY, 'dist', 'console.mjs')],
+        env: { PATH, ...consoleEnvironment(o.layout, o.subnet) },
+      }
   }
 }
 
@@ -66,7 +79,26 @@ export function operatorEnvironment(layout: Layout, subnet: number): Record<stri
     NEPHELE_OVN_SB_KEY_FILE: layout.pki('operator-sb.key'),
     NEPHELE_OVN_TRACE: layout.operatorTrace,
     NEPHELE_HTTP_ADDRESS: `${host}:${OPERATOR_HTTP_PORT}`,
+    NEPHELE_CONSOLE_URL: consoleUrl(subnet),
     ...Object.fromEntries(TEST_SETTINGS.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))),
+  }
+}
+
+const consoleUrl = (subnet: number): string => `https://${addressesOf(subnet).host}:${CONSOLE_PORT}`
+
+function consoleEnvironment(layout: Layout, subnet: number): Record<string, string> {
+  const { host } = addressesOf(subnet)
+  return {
+    NEPHELE_CONSOLE_URL: consoleUrl(subnet),
+    NEPHELE_CONSOLE_HOST: host,
+    NEPHELE_CONSOLE_PORT: String(CONSOLE_PORT),
+    NEPHELE_CONSOLE_TLS_CERT_FILE: layout.pki('console.crt'),
+    NEPHELE_CONSOLE_TLS_KEY_FILE: layout.pki('console.key'),
+    NEPHELE_HTTP_HOST: host,
+    NEPHELE_HTTP_PORT: String(CONSOLE_HTTP_PORT),
+    NEPHELE_NATS_SERVERS: `${host}:${NATS_PORT}`,
+    NEPHELE_NATS_CA_FILE: layout.pki('ca.crt'),
+    NEPHELE_NATS_TOKEN_FILE: layout.consoleToken,
   }
 }
 

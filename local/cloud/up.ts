@@ -61,7 +61,7 @@ export async function up(options: UpOptions): Promise<CloudUp> {
     const [guestImage] = await Promise.all([
       prepareHost(progress),
       progress.step('bundles of this checkout', () =>
-        buildProcesses([...(operator ? (['operator'] as const) : []), 'agent', 'resolver']),
+        buildProcesses([...(operator ? (['operator'] as const) : []), 'agent', 'resolver', 'console']),
       ),
     ])
     const dpdk = options.dpdkNodes ? { dpdkNodes: options.dpdkNodes } : {}
@@ -96,6 +96,7 @@ export async function up(options: UpOptions): Promise<CloudUp> {
     await progress.step('image server', () => ensureCaretaker(cloud, guestImage), layout.log('caretaker'))
     if (operator) await progress.step('operator', () => ensureOperator(cloud), layout.log('operator'))
     await progress.step('agents', () => admitAgents(cloud))
+    await progress.step('console process', () => cloud.startProcess('console'), layout.log('console'))
     if (operator) await progress.step('compute nodes ready', () => waitForComputeNodes(cloud), layout.log('operator'))
     await progress.step('admission', () => cloud.withApi(waitForAdmission))
     await progress.step('network outside', () => applyExternalNetwork(cloud))

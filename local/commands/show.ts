@@ -18,6 +18,7 @@ const PROCESSES: Readonly<Record<CloudProcess, string>> = {
   nats: 'carries messages between operator and nodes',
   caretaker: 'serves the image of the example, renews tokens',
   operator: 'places machines, reports their state',
+  console: 'carries consoles of machines to terminals',
 }
 
 /** False when something of the cloud is not running. */
