@@ -3,7 +3,7 @@ import { Duplex } from 'node:stream'
 import { encodeFrame, PIECE_BYTES, type End, type Frame } from './frame.ts'
 
 /** How far one end may send ahead of what the other's reader has read: also the most that it keeps in memory. */
-export const WINDOW_BYTES = 256 * 1024
+export const WINDOW_BYTES = 512 * 1024
 /** The window is moved when so much of it has been read. */
 const STEP_BYTES = WINDOW_BYTES / 4
 const PROGRESS_MS = 5_000
