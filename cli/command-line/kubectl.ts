@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import { exec } from '../../lib/exec.ts'
-import type { Arguments } from './arguments.ts'
 
 const MOST_BYTES = 256 * 1024 * 1024
 
@@ -8,7 +7,7 @@ const MOST_BYTES = 256 * 1024 * 1024
 export type Kubectl = (argv: readonly string[], options: { timeoutMs: number; signal: AbortSignal }) => Promise<string>
 
 /** For logs, and for programs in pods: protocols that kubectl, which has called us, speaks already. */
-export function kubectlOf({ kubeconfig, context }: Pick<Arguments, 'kubeconfig' | 'context'>): Kubectl {
+export function kubectlOf({ kubeconfig, context }: { kubeconfig?: string; context?: string }): Kubectl {
   const flags = [
     ...(kubeconfig === undefined ? [] : [`--kubeconfig=${kubeconfig}`]),
     ...(context === undefined ? [] : [`--context=${context}`]),

@@ -30,6 +30,7 @@ const context = (more: Partial<Context> = {}): Context => ({
     remove: async (_: ResourceKind, { name }: { name: string }) => void removed.push(name),
     listPage: async () => ({ metadata: { resourceVersion: '1' }, items: [{ ...made[0], status }] }),
   } as unknown as Context['client'],
+  kubectl: async () => '',
   ...{ namespace: 'team', isEverywhere: false, output: 'table', waits: true, timeoutMs: 1000 },
   ...{ isHard: false, isForced: false, signal: new AbortController().signal, now: new Date() },
   ...{ progress: () => undefined, readHidden: async () => [] },

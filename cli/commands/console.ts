@@ -4,12 +4,10 @@ import type { ConsoleAccess, Instance, Secret } from '../../lib/api/types.ts'
 import { findCondition } from '../../lib/conditions.ts'
 import { attachTerminal } from '../command-line/attach-terminal.ts'
 import { UsageError, type Command, type Context } from '../command-line/command.ts'
-import { findUser, suffix } from '../command-line/do-action.ts'
+import { findUser, makeName } from '../command-line/do-action.ts'
 import { getObject } from '../command-line/find-kind.ts'
 import { WaitError, waitForObject } from '../command-line/wait-for-object.ts'
 
-/** Of a name of Kubernetes; what is added to the machine's takes the rest. */
-const MOST_OF_NAME = 200
 /** For which it may be opened: it is, at once. */
 const TTL_SECONDS = 60
 
@@ -37,7 +35,7 @@ async function makeAccess(context: Context, machine: string): Promise<ConsoleAcc
   const { client, namespace, signal, isForced } = context
   await getObject<Instance>(context, INSTANCE, machine)
   const requestedBy = await findUser(context)
-  const name = `${machine.slice(0, MOST_OF_NAME).replace(/[-.]+$/, '')}-console-${suffix()}`
+  const name = makeName(machine, 'console')
   return client.create<ConsoleAccess>(
     CONSOLE_ACCESS,
     {

@@ -83,7 +83,15 @@ const context = (more: Partial<Context> = {}): Context => ({
     if (argv.includes('ovs-flows') || argv.includes('dump-flows')) throw new Error('ovs-ofctl: br-int is no bridge')
     return argv[0] === 'logs' ? 'fetched https://ada:canary-login@host/x\n' : `said by ${argv.at(-1)}\n`
   },
-  ...{ namespace: 'team', isEverywhere: false, output: 'table', waits: true, timeoutMs: 1000, isHard: false },
+  ...{
+    namespace: 'team',
+    isEverywhere: false,
+    output: 'table',
+    waits: true,
+    timeoutMs: 1000,
+    isHard: false,
+    isForced: false,
+  },
   ...{ signal: new AbortController().signal, now: new Date('2026-01-02T03:04:05.678Z'), progress: () => undefined },
   print: (line) => void said.push(line),
   readHidden: async () => [],

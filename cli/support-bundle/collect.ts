@@ -62,7 +62,7 @@ interface Question {
   argv: readonly string[]
 }
 /** Pure. */
-export function listQuestions(pods: readonly Pod[], nodes: readonly string[]): Question[] {
+function listQuestions(pods: readonly Pod[], nodes: readonly string[]): Question[] {
   const ofNodes = nodes.flatMap((node) =>
     pods
       .filter((pod) => isAgentOf(pod, node))

@@ -37,7 +37,8 @@ const kindOf = (name: string): ResourceKind => kinds.CUSTOM_KINDS.find(({ kind }
 
 async function startCloud(): Promise<TestCloud> {
   await programPath('gitops')
-  const cloud = await TestCloud.start()
+  // Agents that do everything at once and whole: it is who writes what that is looked at.
+  const cloud = await TestCloud.start(0)
   await cloud.startOperator()
   await ensureNodes(cloud, NODES)
   return cloud

@@ -192,7 +192,7 @@ describe('the placement', () => {
     w.put('serverGroups', stored<ServerGroup>('apart', { policy: 'anti-affinity' }))
     const hints = { sameHost: ['a'], differentHost: ['b'] }
     await step(w, bare({ serverGroupRef: { name: 'apart' }, schedulerHints: hints }))
-    const said = { for: 'place', group: 'ns/apart', named: ['ns/a', 'ns/b'] }
+    const said = { for: 'place' as const, group: 'ns/apart', named: ['ns/a', 'ns/b'] }
     expect(enter).toHaveBeenLastCalledWith('ns/it', { ...said, turns: new Set(['freed']) })
     w.put('flavors', parts.flavor('none', { memoryMiB: 1, extraSpecs: { ssd: 'true' } }))
     await step(w, bare({ flavorRef: { name: 'none' } }))
