@@ -70,7 +70,10 @@ export async function buildPlugin(): Promise<void> {
     entryPoints: { 'kubectl-nephele': 'cli/main.ts' },
     outdir: PLUGIN,
     outExtension: { '.js': '.mjs' },
+    // Its user's own Node: what that lacks of the language is written down by esbuild, of the library by the file, and the HTTP client is the last that runs on it.
     target: 'node20',
+    inject: ['cli/node-20.ts'],
+    alias: { undici: 'undici-node20' },
     minify: true,
     banner: { js: `#!/usr/bin/env node\n${REQUIRE}` },
   })

@@ -26,7 +26,9 @@ beforeAll(async () => {
   await npm('install', '--silent', '--global', '--prefix', home, '--install-links', './dist/kubectl-nephele')
   kubectl = await programPath('kubectl')
   project = await Project.create('cli', { net: '10.81.0.0/24' })
-  const path = [join(home, 'bin'), dirname(process.execPath), process.env['PATH']].join(':')
+  // Its user's own Node, which may be 20, and none that npm has put before it.
+  const hosts = (process.env['PATH'] ?? '').split(':').filter((dir) => !dir.includes('node_modules'))
+  const path = [join(home, 'bin'), dirname(kubectl), ...hosts].join(':')
   env = { ...process.env, PATH: path, KUBECONFIG: project.test.cloud.kubeconfigPath }
   ;({ door } = await project.bootGuests({ vm: {} }))
 }, 300_000)
@@ -115,6 +117,17 @@ test('a password is piped in; its Secret is gone when it is set', async () => {
   expect(await inGuest(`mkpasswd -m sha512 -S ${salt} '${input.trim()}'`)).toBe(hash)
   expect(await project.test.client.list(SECRET, { namespace: project.namespace })).toEqual([])
 }, 240_000)
+
+test('a support bundle has its objects and Events; where Nephele runs in no pods it says so', async () => {
+  const { stdout } = await exec([kubectl, 'nephele', 'support-bundle'], { env, timeoutMs: 90_000, cwd: home })
+  const [archive = ''] = stdout.split('\n')
+  await exec(['tar', '--extract', '--file', archive, '--directory', home], { timeoutMs: 30_000 })
+  const read = (path: string) => readFileSync(join(archive.replace(/\.tar\.gz$/, ''), path), 'utf8')
+  expect(read('objects/instances.yaml')).toContain((await project.get('vm')).metadata.uid)
+  expect(read('events.txt')).toMatch(new RegExp(`Instance ${project.namespace}/vm {2}Started `))
+  expect(read('cluster/version.yaml')).toContain('serverVersion:')
+  expect(read('README.txt')).toContain('no pod has the label app.kubernetes.io/name=nephele')
+}, 120_000)
 
 test('names are completed; mistakes are told in a line, with code 2', async () => {
   const completed = await exec(['kubectl_complete-nephele', 'stop', '-n', project.namespace, 'v'], {
