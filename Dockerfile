@@ -19,7 +19,7 @@ RUN apt-get update \
   && apt-get install --no-install-recommends -y libcap-ng0 libssl3t64 libunbound8 \
   && rm -rf /var/lib/apt/lists/*
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
-COPY dist/operator.mjs dist/operator.mjs.map dist/bootstrap.mjs dist/bootstrap.mjs.map /app/
+COPY dist/operator.mjs dist/operator.mjs.map dist/bootstrap.mjs dist/bootstrap.mjs.map dist/install-check.mjs dist/install-check.mjs.map /app/
 COPY LICENSE /app/
 USER 65532:65532
 ENV NODE_ENV=production
@@ -29,6 +29,7 @@ CMD ["/app/operator.mjs"]
 FROM ${BASE} AS console
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
 COPY dist/console.mjs dist/console.mjs.map /app/
+COPY dist/console-page/ /app/console-page/
 COPY LICENSE /app/
 USER 65532:65532
 ENV NODE_ENV=production
@@ -36,14 +37,14 @@ ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=2"]
 CMD ["/app/console.mjs"]
 
 # Root: it works on the node's taps, namespaces and sockets. qemu-img makes and resizes disks, ip, ethtool and nsenter make metadata
-# namespaces and reach the node's systemd, mtools writes config drives, the node's resolver is a process of its own in the same image; hypervisor, switch and storage daemons are the node's own.
+# namespaces and reach the node's systemd, mtools writes config drives, the node's resolver and what passes its metrics on are processes of their own in the same image; hypervisor, switch and storage daemons are the node's own.
 FROM ${BASE} AS agent
 RUN apt-get update \
   && apt-get install --no-install-recommends -y ca-certificates ethtool iproute2 mtools qemu-utils util-linux \
   && rm -rf /var/lib/apt/lists/*
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
 COPY dist/agent.mjs dist/agent.mjs.map dist/inspect-worker.mjs dist/inspect-worker.mjs.map \
-  dist/resolver.mjs dist/resolver.mjs.map /app/
+  dist/resolver.mjs dist/resolver.mjs.map dist/metrics-relay.mjs dist/metrics-relay.mjs.map /app/
 COPY LICENSE /app/
 # Threads for file work: a pool whose disk hangs keeps some of them (agents/node/file-threads.ts).
 ENV NODE_ENV=production UV_THREADPOOL_SIZE=32

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createLogger } from '../lib/log.ts'
 import { Agent } from './node/agent.ts'
-import { readConfig } from './node/config.ts'
+import { readConfig, type AgentConfig } from './node/config.ts'
 import { whyTooFewThreads } from './node/file-threads.ts'
 import { createRole, rolesOf } from './roles/create-role.ts'
 
 const log = createLogger('agent')
-const config = readConfig(process.env)
+const config = readSettings()
 const tooFew = whyTooFewThreads(process.env)
 if (tooFew !== undefined) log.warn(tooFew)
 const agent = new Agent({ config, rolesOf, createRole, log: log.child({ node: config.node }) })
@@ -21,3 +21,13 @@ function stop(signal: NodeJS.Signals): void {
 process.on('SIGTERM', stop)
 process.on('SIGINT', stop)
 await agent.start()
+
+/** One line says what is wrong; a trace of our own code helps nobody who wrote a value. */
+function readSettings(): AgentConfig {
+  try {
+    return readConfig(process.env)
+  } catch (error) {
+    log.fatal(error instanceof Error ? error.message : String(error))
+    process.exit(1)
+  }
+}

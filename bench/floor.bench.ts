@@ -14,7 +14,7 @@ import { createApi } from '../local/control-plane/api.ts'
 import { startControlPlane, type ControlPlane } from '../local/control-plane/start.ts'
 import { findOption } from './harness/arguments.ts'
 import { toFigure, type Figure } from './harness/figure.ts'
-import { inTurns } from './harness/in-turns.ts'
+import { someAtOnce } from '../lib/some-at-once.ts'
 import { placedStatus } from './harness/population.ts'
 import { runOnce, total, type Round } from './harness/rounds.ts'
 import { createMachine, machineAt, PROJECTS } from './harness/standing.ts'
@@ -76,9 +76,9 @@ async function measure(plane: ControlPlane, n: number, size: number): Promise<Fi
   for (let done = 0; done < n + size; done += size) {
     for (const way of WAYS) {
       const made: Instance[] = []
-      await inTurns(Array(size).keys(), AT_ONCE, async () => made.push(await createMachine(client, next++)))
+      await someAtOnce(Array(size).keys(), AT_ONCE, async () => made.push(await createMachine(client, next++)))
       const round = await runOnce(size, processes, () =>
-        inTurns(made, AT_ONCE, (instance) => writeStatus(dispatcher, plane.server, way, instance)),
+        someAtOnce(made, AT_ONCE, (instance) => writeStatus(dispatcher, plane.server, way, instance)),
       )
       if (done > 0) rounds.get(way.name)?.push(round)
     }

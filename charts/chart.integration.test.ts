@@ -20,6 +20,7 @@ interface PodTemplate {
     securityContext?: { runAsNonRoot?: boolean }
     containers: {
       name: string
+      terminationMessagePolicy?: string
       securityContext?: { privileged?: boolean; readOnlyRootFilesystem?: boolean }
       volumeMounts?: { name: string; mountPath: string; readOnly?: boolean; mountPropagation?: string }[]
     }[]
@@ -29,9 +30,9 @@ interface PodTemplate {
 interface Manifest {
   data?: Record<string, string>
   kind: string
-  metadata: { name: string; annotations?: Record<string, string> }
+  metadata: { name: string; namespace?: string; annotations?: Record<string, string> }
   rules?: { apiGroups?: string[]; resources?: string[]; verbs?: string[] }[]
-  spec?: { template?: PodTemplate; matchConstraints?: { resourceRules: { resources: string[] }[] } }
+  spec?: { template?: PodTemplate; jobTemplate?: { spec: { template: PodTemplate } }; matchConstraints?: { resourceRules: { resources: string[] }[] } }
 }
 
 let helmHome: string
@@ -56,7 +57,8 @@ async function render(
     .filter((manifest) => manifest !== null)
 }
 
-const workloads = () => manifests.filter((m) => ['Deployment', 'DaemonSet', 'StatefulSet', 'Job'].includes(m.kind))
+const workloads = () => manifests.filter((m) => ['Deployment', 'DaemonSet', 'StatefulSet', 'Job', 'CronJob'].includes(m.kind))
+const templateOf = ({ spec }: Manifest): PodTemplate | undefined => spec?.template ?? spec?.jobTemplate?.spec.template
 
 test('no role holds a wildcard, and the agent has none at all', () => {
   const roles = manifests.filter((m) => m.kind === 'Role' || m.kind === 'ClusterRole')
@@ -131,6 +133,36 @@ test('the databases of OVN start anew when their scripts or the role of nodes ch
   }
 }, 60_000)
 
+test('what renews certificates each day knows what bootstrap knows, reaches its Secrets alone, and makes none', async () => {
+  const all = await render(['console.enabled=true', 'console.url=https://console.example.com'])
+  const find = (kind: string, name: string) => all.find((m) => m.kind === kind && m.metadata.name === name)
+  const job = find('Job', 'nephele-bootstrap')
+  const cron = find('CronJob', 'nephele-certificates')
+  expect(cron?.metadata.annotations).toBeUndefined()
+  const [first, daily] = [job, cron].map((m) => (m && templateOf(m)?.spec) as { containers: { env: { name: string }[] }[] } | undefined)
+  const isOfRenewal = ({ name }: { name: string }) => name === 'NEPHELE_RENEW_ONLY'
+  expect(daily?.containers[0]?.env.filter((variable) => !isOfRenewal(variable))).toEqual(first?.containers[0]?.env)
+  expect(daily?.containers[0]?.env.filter(isOfRenewal)).toEqual([{ name: 'NEPHELE_RENEW_ONLY', value: 'true' }])
+  const of = (name: string) => find('Role', name)?.rules ?? []
+  const more = of('nephele-bootstrap').filter((rule) => !of('nephele-certificates').some((known) => JSON.stringify(known) === JSON.stringify(rule)))
+  const keys = ['nephele-nats-keys', 'nephele-nats-config', 'nephele-nats-routes-password']
+  expect(more.map((rule) => [rule.verbs, (rule as { resourceNames?: string[] }).resourceNames])).toEqual([
+    [['create'], undefined],
+    [['get', 'update'], keys],
+  ])
+  expect(of('nephele-certificates').map(({ verbs }) => verbs)).toEqual([['get', 'update'], ['get', 'update']])
+}, 60_000)
+
+test('every container says by its last lines why it ended, in kubectl describe', async () => {
+  const all = await render(['console.enabled=true', 'console.url=https://console.example.com', 'monitoring.agents.enabled=true'])
+  const pods = all.flatMap((m) => (m.kind === 'Pod' ? (m as unknown as PodTemplate).spec : (templateOf(m)?.spec ?? [])))
+  const policies = pods.flatMap((pod) => pod.containers.map((c) => [c.name, c.terminationMessagePolicy]))
+  expect(policies.map(([name]) => name)).toEqual(
+    expect.arrayContaining(['agent', 'operator', 'nats', 'northd', 'resolver', 'console', 'relay', 'bootstrap', 'install-check']),
+  )
+  expect(policies.filter(([, policy]) => policy !== 'FallbackToLogsOnError')).toEqual([])
+}, 60_000)
+
 test('northd computes flows by two threads, or as many as are asked for', async () => {
   const scriptOf = (of: Manifest[]) => of.find((m) => m.kind === 'ConfigMap' && m.metadata.name === 'nephele-ovn-scripts')?.data?.['northd.sh']
   expect(scriptOf(manifests)).toMatch(/exec ovn-northd .* --n-threads=2 /)
@@ -171,10 +203,15 @@ test('the operator reads its own two Secrets alone, makes such as a policy lets 
 
 test('every process has a read-only root, and all but those of the nodes a user without rights; the agent alone is privileged', () => {
   expect(workloads().map((m) => `${m.kind}/${m.metadata.name}`)).toEqual(
-    expect.arrayContaining(['Deployment/nephele-operator', 'DaemonSet/nephele-agent', 'DaemonSet/nephele-resolver', 'Job/nephele-bootstrap']),
+    expect.arrayContaining([
+      ...['Deployment/nephele-operator', 'DaemonSet/nephele-agent', 'DaemonSet/nephele-resolver'],
+      ...['Job/nephele-bootstrap', 'CronJob/nephele-certificates'],
+    ]),
   )
-  for (const { kind, metadata, spec } of workloads()) {
-    const pod = spec?.template?.spec
+  for (const manifest of workloads()) {
+    const { kind, metadata } = manifest
+    const pod = templateOf(manifest)?.spec
+    expect([metadata.name, (pod?.containers ?? []).length > 0]).toEqual([metadata.name, true])
     const isOfNode = kind === 'DaemonSet'
     const isAgent = metadata.name === 'nephele-agent'
     expect([metadata.name, pod?.securityContext?.runAsNonRoot ?? false]).toEqual([metadata.name, !isOfNode])
@@ -184,6 +221,11 @@ test('every process has a read-only root, and all but those of the nodes a user 
       expect(securityContext?.privileged ?? false).toBe(isAgent)
     }
   }
+})
+
+test('no network reaches what holds kubectl drain', () => {
+  const policies = manifests.filter(({ kind, metadata }) => kind === 'NetworkPolicy' && metadata.namespace === 'nephele-drain')
+  expect(policies.map(({ spec }) => spec)).toEqual([{ podSelector: {}, policyTypes: ['Ingress', 'Egress'] }])
 })
 
 /** What the chart keeps from the control plane; e2e/cluster has no network plug-in that would enforce the policies. */
@@ -196,9 +238,11 @@ describe('the control plane is kept apart', () => {
   const pod = (component: string) => ({
     podSelector: { matchLabels: { 'app.kubernetes.io/name': 'nephele', 'app.kubernetes.io/component': component } },
   })
+  /** Not of what holds kubectl drain, whose Pods say and hear nothing. */
+  const isPolicyOfOurs = ({ kind, metadata }: Manifest) => kind === 'NetworkPolicy' && metadata.namespace === 'nephele-system'
   const reached = (from: readonly Manifest[]) =>
     from
-      .filter((m) => m.kind === 'NetworkPolicy')
+      .filter(isPolicyOfOurs)
       .flatMap((m) =>
         (m as Policy).spec.ingress.map((rule) => [m.metadata.name, rule.ports.map((p) => p.port), rule.from ?? 'any']),
       )
@@ -217,7 +261,7 @@ describe('the control plane is kept apart', () => {
   })
 
   test('each of the three has a policy, and no port for monitoring or metrics is in one', () => {
-    const policies = manifests.filter((m) => m.kind === 'NetworkPolicy') as Policy[]
+    const policies = manifests.filter(isPolicyOfOurs) as Policy[]
     expect(policies.map((m) => [m.metadata.name, m.spec.policyTypes])).toEqual(
       ['nephele-nats', 'nephele-operator', 'nephele-ovn'].map((name) => [name, ['Ingress']]),
     )
@@ -274,7 +318,9 @@ describe('the console process', () => {
     const bound = all.filter((m) => m.kind.endsWith('RoleBinding') && JSON.stringify(m).includes('nephele-console'))
     expect(bound).toEqual([])
     const knowing = all.filter((m) => JSON.stringify(m).includes('"NEPHELE_CONSOLE_URL","value":"https://console.example.com"'))
-    expect(knowing.map((m) => m.metadata.name).sort()).toEqual(['nephele-bootstrap', 'nephele-console', 'nephele-operator'])
+    expect(knowing.map((m) => m.metadata.name).sort()).toEqual([
+      ...['nephele-bootstrap', 'nephele-certificates', 'nephele-console', 'nephele-operator'],
+    ])
     const nats = await render(['console.enabled=true', URL, 'isolation.nodeNetworks={10.0.0.0/16}'])
     const policy = nats.find((m) => m.kind === 'NetworkPolicy' && m.metadata.name === 'nephele-nats')
     expect(JSON.stringify(policy?.spec)).toContain('"app.kubernetes.io/component":"console"')

@@ -33,7 +33,10 @@ function findCommand({
   rest,
   isHard,
   isForced,
-}: Pick<Arguments, 'words' | 'rest' | 'isHard' | 'isForced'>): {
+  isWeb,
+  image,
+  snapshot,
+}: Pick<Arguments, 'words' | 'rest' | 'isHard' | 'isForced' | 'isWeb' | 'image' | 'snapshot'>): {
   command: Command
   words: string[]
 } {
@@ -43,7 +46,10 @@ function findCommand({
   const isTooMuch =
     (rest.length > 0 && command.takesRest !== true) ||
     (isHard && command.takesHard !== true) ||
-    (isForced && command.takesForce !== true)
+    (isForced && command.takesForce !== true) ||
+    (isWeb && command.takesWeb !== true) ||
+    (image !== undefined && command.takesImage !== true) ||
+    (Object.keys(snapshot).length > 0 && command.takesSnapshot !== true)
   if (words.length < least || words.length > most || isTooMuch)
     throw new UsageError(`usage: kubectl nephele ${command.name} ${command.usage}`)
   return { command, words }
@@ -105,7 +111,10 @@ function connect(given: Arguments, signal: AbortSignal): { context: Context; clo
       timeoutMs: given.timeoutMs,
       isHard: given.isHard,
       isForced: given.isForced,
+      isWeb: given.isWeb,
+      snapshot: given.snapshot,
     },
+    ...(given.image === undefined ? {} : { image: given.image }),
     readHidden,
     print: (line) => console.log(line),
     progress: showProgress,

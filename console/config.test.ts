@@ -19,7 +19,9 @@ test('what is needed, and what is taken for the rest', () => {
     tls: { certFile: '/tls.crt', keyFile: '/tls.key' },
     http: { host: '127.0.0.1', port: 8080 },
     nats: { servers: ['a:4222', 'b:4222'], caFile: '/ca.crt', tokenFile: '/token' },
+    version: '0.1.0',
   })
+  expect(readConfig({ ...NEEDED, NEPHELE_VERSION: '9.9.9' }).version).toBe('9.9.9')
 })
 
 test.each(Object.keys(NEEDED))('%s is missed by its name', (name) => {
@@ -31,11 +33,15 @@ test('plain HTTP is no place for consoles', () => {
 })
 
 test('a path names node, machine and access, or no console', () => {
-  expect(parseConsolePath('/serial/n1_example/m-1/a-1')).toEqual({ node: 'n1.example', machine: 'm-1', access: 'a-1' })
+  expect(parseConsolePath('/serial/n1_example/m-1/a-1')).toEqual({
+    ...{ type: 'serial', node: 'n1.example' },
+    ...{ machine: 'm-1', access: 'a-1' },
+  })
+  expect(parseConsolePath('/vnc/n1/m-1/a-1')?.type).toBe('vnc')
   for (const bad of [
     '/',
     '/serial',
-    '/vnc/n/m/a',
+    '/spice/n/m/a',
     '/serial/n/m/a/',
     '/serial/n/m/a?x',
     '/serial/*/m/a',

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The console process's settings: environment variables alone, as the chart and the local cloud set them.
 import { z } from 'zod'
+import { listServers, readEnvironment } from '../lib/environment.ts'
+import { versionOf } from '../lib/metrics/version.ts'
 
 const port = z.coerce.number().int().min(0).max(65_535)
 
@@ -28,25 +30,22 @@ export interface ConsoleConfig {
   tls: { certFile: string; keyFile: string }
   http: { host: string; port: number }
   nats: { servers: string[]; caFile: string; tokenFile: string }
+  version: string
 }
 
 /** @throws with the names of the variables that are missing or invalid */
 export function readConfig(environment: NodeJS.ProcessEnv): ConsoleConfig {
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
-  const { success, data: env, error } = Environment.safeParse(given)
-  if (!success) {
-    const faults = error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`)
-    throw new Error(`the environment of the console process is not complete: ${faults.join('; ')}`)
-  }
+  const env = readEnvironment(Environment, environment, 'console process')
   return {
     origin: new URL(env.NEPHELE_CONSOLE_URL).origin,
     listen: { host: env.NEPHELE_CONSOLE_HOST, port: env.NEPHELE_CONSOLE_PORT },
     tls: { certFile: env.NEPHELE_CONSOLE_TLS_CERT_FILE, keyFile: env.NEPHELE_CONSOLE_TLS_KEY_FILE },
     http: { host: env.NEPHELE_HTTP_HOST, port: env.NEPHELE_HTTP_PORT },
     nats: {
-      servers: env.NEPHELE_NATS_SERVERS.split(',').map((server) => server.trim()),
+      servers: listServers(env.NEPHELE_NATS_SERVERS),
       caFile: env.NEPHELE_NATS_CA_FILE,
       tokenFile: env.NEPHELE_NATS_TOKEN_FILE,
     },
+    version: versionOf(environment),
   }
 }

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createServer, type Server, type ServerOptions } from 'node:https'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer, type WebSocket } from 'ws'
 import { toEnd } from '../lib/console/console-channel.ts'
-import { CONSOLE_PROTOCOL, Hello } from '../lib/console/websocket.ts'
+import { CONSOLE_PROTOCOL } from '../lib/console/protocol.ts'
+import { Hello } from '../lib/console/websocket.ts'
 import type { Logger } from '../lib/log.ts'
 import { bridge, closeWith } from './bridge.ts'
 import { parseConsolePath, type ConsolePath } from './console-path.ts'
 import type { NodeConsoles } from './node-consoles.ts'
+import { PageAnswers } from './page-answers.ts'
+import type { Page } from './page-files.ts'
 
 export interface ConsoleServerOptions {
   /** The one whose pages may open consoles; what is no browser names none. */
@@ -18,26 +21,19 @@ export interface ConsoleServerOptions {
   /** PEM. */
   readTls: () => Pick<ServerOptions, 'cert' | 'key'>
   consoles: Pick<NodeConsoles, 'connect'>
+  page: Page
   log: Logger
 }
 
 /** Open or about to be: each may keep two windows in memory. */
 const MOST_SOCKETS = 256
+/** Of all kinds: each that is open costs some tens of KiB. */
+const MOST_CONNECTIONS = 1024
 const HELLO_MS = 10_000
 const MOST_MESSAGE_BYTES = 64 * 1024
 const TLS_EVERY_MS = 3_600_000
 
-/** On every answer. There is no page yet, and nothing that one may load. */
-const HEADERS = {
-  'content-type': 'text/plain; charset=utf-8',
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-  'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
-  'strict-transport-security': 'max-age=31536000',
-  'cache-control': 'no-store',
-}
-
-/** Terminates the WebSockets of consoles. */
+/** Terminates the WebSockets of consoles, and has the page that opens them in a browser. */
 export class ConsoleServer {
   readonly #options: ConsoleServerOptions
   readonly #server: Server
@@ -46,8 +42,11 @@ export class ConsoleServer {
 
   constructor(options: ConsoleServerOptions) {
     this.#options = options
-    this.#server = createServer({ ...options.readTls(), minVersion: 'TLSv1.2' }, (_, response) => answerPlain(response))
+    const answers = new PageAnswers(options.page, new URL(options.origin).host)
+    const tls = { ...options.readTls(), minVersion: 'TLSv1.2', handshakeTimeout: HELLO_MS } as const
+    this.#server = createServer(tls, (request, response) => answers.answer(request, response))
     this.#server.requestTimeout = HELLO_MS
+    this.#server.maxConnections = MOST_CONNECTIONS
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
     this.#sockets = new WebSocketServer({
       ...{ noServer: true, maxPayload: MOST_MESSAGE_BYTES, perMessageDeflate: false },
@@ -114,11 +113,11 @@ export class ConsoleServer {
     socket.on('close', () => gone.abort())
     socket.on('error', (error) => log.debug({ access, err: error }, 'a client broke the WebSocket'))
     try {
-      const { token } = await readHello(socket, gone.signal)
+      const { token, window } = await readHello(socket, gone.signal)
       const channel = await consoles.connect(node, { machine, access, token }, gone.signal)
       log.info({ node, uid: machine, access }, 'console opened')
       channel.on('close', () => log.info({ node, uid: machine, access }, 'console closed'))
-      bridge(socket, channel)
+      bridge(socket, channel, window)
     } catch (error) {
       if (gone.signal.aborted) return
       const end = toEnd(error as Error)
@@ -148,8 +147,4 @@ async function readHello(socket: WebSocket, gone: AbortSignal): Promise<Hello> {
 
 function badHello(message: string): Error {
   return Object.assign(new Error(message), { reason: 'TokenMissing' })
-}
-
-function answerPlain(response: ServerResponse): void {
-  response.writeHead(404, HEADERS).end('consoles are opened by: kubectl nephele console NAME\n')
 }

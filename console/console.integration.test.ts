@@ -4,62 +4,27 @@ import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import { readFileSync } from 'node:fs'
-import { rm, writeFile } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { WebSocket, type ClientOptions } from 'ws'
 import { Consoles } from '../agents/compute/consoles/consoles.ts'
 import { UsedAccesses } from '../agents/compute/consoles/used-accesses.ts'
-import { instanceDocument } from '../agents/compute/testing.ts'
 import { WINDOW_BYTES } from '../lib/console/console-channel.ts'
-import { CONSOLE_PROTOCOL } from '../lib/console/websocket.ts'
-import { hashOfToken, type InstanceDocument } from '../lib/contract/documents.ts'
-import { CONSOLE_INBOX, inboxPrefix } from '../lib/contract/subjects.ts'
+import { CONSOLE_PROTOCOL } from '../lib/console/protocol.ts'
 import { createLogger } from '../lib/log.ts'
 import { makeMemoryFolder } from '../lib/memory-folder.ts'
 import type { NatsConnection } from '../lib/nats/connect.ts'
-import { TestServer } from '../lib/nats/test-server.ts'
-import { serveCallOut } from '../operator/auth/call-out.ts'
-import { AGENT_USERNAME, CONSOLE_USERNAME, type TokenReview } from '../operator/auth/token-review.ts'
+import type { TestServer } from '../lib/nats/test-server.ts'
 import { ConsoleServer } from './console-server.ts'
 import { NodeConsoles } from './node-consoles.ts'
+import { connectAgent, connectConsole, documentOf, startBus, TEST_PAGE } from './testing/bus.ts'
+import { Guest, patternAt, PERIOD } from './testing/guest.ts'
 
 const ORIGIN = 'https://console.test'
 const MACHINE = 'm-1'
 const log = createLogger('test', process.env['LOG_LEVEL'] ?? 'silent')
-
-/** Says what it is told to say, as fast as it is read, and echoes what is typed. */
-class Guest extends Duplex {
-  left = 0
-  said = 0
-  constructor() {
-    super({ highWaterMark: 64 * 1024 })
-  }
-  speak(bytes: number): void {
-    this.left += bytes
-    this._read()
-  }
-  override _read(): void {
-    while (this.left > 0) {
-      const piece = patternAt(this.said, Math.min(8192, this.left))
-      this.left -= piece.length
-      this.said += piece.length
-      if (!this.push(piece)) return
-    }
-  }
-  override _write(chunk: Buffer, _: BufferEncoding, done: () => void): void {
-    this.push(`<${chunk.toString()}>`)
-    done()
-  }
-}
-/** Repeats itself after 64 KiB, and nowhere before. */
-const PERIOD = 65_536
-const PATTERN = Buffer.from(Array.from({ length: 8 * PERIOD }, (_, i) => (i * 31 + (i >> 8)) & 255))
-function patternAt(position: number, bytes: number): Buffer {
-  return PATTERN.subarray(position % PERIOD, (position % PERIOD) + bytes)
-}
 
 let bus: TestServer
 let consoleNc: NatsConnection
@@ -74,25 +39,11 @@ let server: ConsoleServer
 let nodeConsoles: NodeConsoles
 let sockets: WebSocket[]
 
-async function review({ spec }: TokenReview): Promise<unknown> {
-  const [who, node] = spec.token.split(':')
-  const extra = { 'authentication.kubernetes.io/node-name': [node ?? ''] }
-  const user = who === 'console' ? { username: CONSOLE_USERNAME } : { username: AGENT_USERNAME, extra }
-  return { status: { authenticated: true, audiences: spec.audiences, user } }
-}
-
-async function connectAs(token: string, inbox: string): Promise<NatsConnection> {
-  const file = join(bus.dir, `token-${token.replace(':', '-')}`)
-  await writeFile(file, token)
-  return bus.connectWithTokenFile(file, token, inbox)
-}
-
 beforeAll(async () => {
-  bus = await TestServer.start()
-  serveCallOut(await bus.connectCallOut(), { issuerSeed: bus.issuer.seed, createTokenReview: review, log })
-  consoleNc = await connectAs('console', CONSOLE_INBOX)
-  agentNc = await connectAs('agent:n1.example', inboxPrefix('n1.example'))
-  otherNc = await connectAs('agent:n2', inboxPrefix('n2'))
+  bus = await startBus(log)
+  consoleNc = await connectConsole(bus)
+  agentNc = await connectAgent(bus, 'n1.example')
+  otherNc = await connectAgent(bus, 'n2')
 }, 60_000)
 afterAll(async () => {
   await bus?.[Symbol.asyncDispose]()
@@ -120,10 +71,11 @@ beforeEach(async () => {
   dir = await makeMemoryFolder('nephele-console-')
   ;[guests, sockets] = [[], []]
   startAgent()
-  await consoles.allow(document(['a', 'b']))
+  await consoles.allow(documentOf(MACHINE, ['a', 'b']))
   nodeConsoles = new NodeConsoles(consoleNc, log)
   server = new ConsoleServer({
     ...{ origin: ORIGIN, listen: { host: '127.0.0.1', port: 0 }, consoles: nodeConsoles, log },
+    page: TEST_PAGE,
     readTls: () => ({
       cert: readFileSync(join(bus.dir, 'server.crt')),
       key: readFileSync(join(bus.dir, 'server.key')),
@@ -140,15 +92,6 @@ afterEach(async () => {
   await server.close()
   await rm(dir, { recursive: true, force: true })
 })
-
-function document(accesses: string[]): InstanceDocument {
-  const plain = instanceDocument({})
-  const grants = accesses.map((uid) => ({
-    ...{ uid, tokenSHA256: hashOfToken(`token of ${uid}`), force: false },
-    notAfter: new Date(Date.now() + 60_000).toISOString(),
-  }))
-  return { ...plain, uid: MACHINE, spec: { ...plain.spec, consoles: grants } }
-}
 
 interface Client {
   socket: WebSocket
@@ -242,14 +185,14 @@ describe('a console in a client', () => {
 
   test('ends with a reason when its access goes, when the machine stops, and when the agent is restarted', async () => {
     const withdrawn = await open('a')
-    await consoles.allow(document(['b']))
+    await consoles.allow(documentOf(MACHINE, ['b']))
     expect(await withdrawn.closed).toMatch(/^4000 AccessWithdrawn: /)
     const stopped = await open('b')
     guests[1]?.push('last words')
     guests[1]?.push(null)
     expect(await stopped.closed).toMatch(/^4000 ConsoleClosed: /)
     expect(text(stopped)).toBe('last words')
-    await consoles.allow(document(['c']))
+    await consoles.allow(documentOf(MACHINE, ['c']))
     const restarted = await open('c')
     // Killed: it says nothing.
     agentSubscription?.unsubscribe()
@@ -301,13 +244,72 @@ describe('refused is', () => {
     expect(guests).toEqual([])
   })
 
-  test('a plain request, with headers that let a browser load nothing', async () => {
-    const call = request(`https://localhost:${server.port}/serial/n1/m/a`, { rejectUnauthorized: false }).end()
-    const [response] = (await once(call, 'response')) as [IncomingMessage]
-    response.resume()
-    expect(response.statusCode).toBe(404)
-    expect(response.headers['content-security-policy']).toContain("default-src 'none'")
-    expect(response.headers['referrer-policy']).toBe('no-referrer')
+  test.each([
+    ['GET', '/', 404, "default-src 'none'"],
+    ['GET', '/page/page.html', 404, "default-src 'none'"],
+    ['GET', '/page/../console.js', 404, "default-src 'none'"],
+    ['GET', '/page/console.js', 200, "default-src 'none'"],
+    ['POST', '/serial/n1/m/a', 405, "default-src 'none'"],
+    ['GET', '/serial/n1/m/a', 200, 'connect-src wss://console.test;'],
+  ])(
+    '%s %s is answered by %s, with headers that let a browser load nothing of others',
+    async (method, path, status, policy) => {
+      const call = request({
+        ...{ host: 'localhost', port: server.port, path, method },
+        rejectUnauthorized: false,
+      }).end()
+      const [response] = (await once(call, 'response')) as [IncomingMessage]
+      response.resume()
+      expect(response.statusCode).toBe(status)
+      expect(response.headers['content-security-policy']).toContain(policy)
+      expect(response.headers['content-security-policy']).not.toMatch(/unsafe|\*|https:/)
+      expect(response.headers['referrer-policy']).toBe('no-referrer')
+    },
+  )
+
+  test('a nonce is of one answer', async () => {
+    const nonces = [1, 2].map(async () => {
+      const call = request(`https://localhost:${server.port}/serial/n1/m/a`, { rejectUnauthorized: false }).end()
+      const [response] = (await once(call, 'response')) as [IncomingMessage]
+      const body = (await response.toArray()).join('')
+      const [, nonce] = /nonce-([\w-]+)'/.exec(String(response.headers['content-security-policy'])) ?? []
+      expect(body).toContain(`nonce="${nonce}"`)
+      return nonce
+    })
+    const [one, other] = await Promise.all(nonces)
+    expect(one).not.toBe(other)
+  })
+})
+
+describe('a client that says what it has read', () => {
+  async function openWith(window: number): Promise<Client> {
+    const client = dial('a')
+    await once(client.socket, 'open')
+    client.socket.send(JSON.stringify({ token: 'token of a', window }))
+    await once(client.socket, 'message')
+    return client
+  }
+
+  test('is sent no more than it has room for', async () => {
+    const client = await openWith(10_000)
+    guests[0]?.speak(30_000)
+    await until(() => text(client).length >= 10_000)
+    await sleep(200)
+    const lengths = () => Buffer.concat(client.chunks).length
+    expect(lengths()).toBe(10_000)
+    client.socket.send('{"read":4000}')
+    await until(() => lengths() === 14_000)
+    client.socket.send('{"read":14000}')
+    client.socket.send(Buffer.from('{"read":0}'))
+    await until(() => lengths() === 24_000)
+    expect(guests[0]?.heard).toBe('{"read":0}')
+  })
+
+  test.each(['{"read":99999}', '{"read":-1}', 'x'])('and lies is shut out: %s', async (lie) => {
+    const client = await openWith(10_000)
+    client.socket.send(lie)
+    expect(await client.closed).toMatch(/^4000 MessageUnknown: /)
+    await until(() => guests[0]?.destroyed === true)
   })
 })
 

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The console process: WebSockets on one side, the bus on the other. It has no rights in Kubernetes and keeps nothing (docs/decisions/0077).
 import { readFileSync } from 'node:fs'
-import { Gauge, Registry } from 'prom-client'
+import { join } from 'node:path'
 import { CONSOLE_INBOX } from '../lib/contract/subjects.ts'
 import { startHealthServer } from '../lib/health-server.ts'
 import { createLogger } from '../lib/log.ts'
 import { connectBus, watchConnection } from '../lib/nats/connect.ts'
 import { readConfig } from './config.ts'
 import { ConsoleServer } from './console-server.ts'
+import { ConsoleMetrics } from './metrics.ts'
 import { NodeConsoles } from './node-consoles.ts'
+import { readPage } from './page-files.ts'
 
 const log = createLogger('console')
 const config = readConfig(process.env)
@@ -21,7 +23,11 @@ for (const name of ['SIGTERM', 'SIGINT'] as const)
     stopped.resolve(undefined)
   })
 
-const registry = new Registry()
+const metrics = new ConsoleMetrics(config.version)
+const { registry } = metrics
+metrics.certificates.file('https', config.tls.certFile)
+metrics.certificates.file('bus-ca', config.nats.caFile)
+const told = metrics.bus.connection('console')
 let isConnected = false
 const health = await startHealthServer({ ...config.http, registry, unready: () => (isConnected ? [] : ['NATS']) })
 const nc = await connectBus({
@@ -33,16 +39,16 @@ const nc = await connectBus({
   process.exit(0)
 })
 isConnected = true
-watchConnection(nc, log, stop.signal, (now) => (isConnected = now))
-const consoles = new NodeConsoles(nc, log)
-new Gauge({
-  ...{ name: 'nephele_console_sessions', help: 'Consoles that are open, or about to be.', registers: [registry] },
-  collect() {
-    this.set(consoles.open)
-  },
+told(true)
+watchConnection(nc, log, stop.signal, (now) => {
+  isConnected = now
+  told(now)
 })
+const consoles = new NodeConsoles(nc, log)
+metrics.sessions(() => consoles.open)
 const server = new ConsoleServer({
   ...{ origin: config.origin, listen: config.listen, consoles, log },
+  page: readPage(join(import.meta.dirname, 'console-page')),
   readTls: () => ({ cert: readFileSync(config.tls.certFile), key: readFileSync(config.tls.keyFile) }),
 })
 await server.listen()

@@ -18,7 +18,6 @@ const SOURCE = ['operator', 'agents', 'lib']
 const BY_OTHERS: Readonly<Record<string, string>> = {
   description: 'for people',
   segmentationType: 'it has one value, which says what segmentationID is',
-  packetRateLimits: 'by the rule that refuses them',
   deletionProtection: 'by the admission policy of that name',
   dnsName: 'by ExternalDNS',
 }

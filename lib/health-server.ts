@@ -3,10 +3,10 @@ import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'
 
-export interface HealthServerOptions {
-  host: string
-  /** 0: any free port. */
-  port: number
+/** Where it listens; of the network, port 0 takes any free one. */
+export type HealthAddress = { host: string; port: number } | { socketPath: string }
+
+export type HealthServerOptions = HealthAddress & {
   registry: Registry
   /** What permanently keeps the process from working; empty when it is alive. */
   live?(): string[]
@@ -15,6 +15,7 @@ export interface HealthServerOptions {
 }
 
 export interface HealthServer {
+  /** 0: it is on a socket. */
   port: number
   close(): Promise<void>
 }
@@ -31,7 +32,8 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
   })
   server.requestTimeout = 10_000
   await listen(server, options)
-  return { port: (server.address() as AddressInfo).port, close: () => close(server) }
+  const address = server.address() as AddressInfo | string
+  return { port: typeof address === 'string' ? 0 : address.port, close: () => close(server) }
 }
 
 function answerChecks(response: ServerResponse, problems: string[]): void {
@@ -54,10 +56,11 @@ function answer(response: ServerResponse, code: number, text: string): void {
   response.writeHead(code).end(text)
 }
 
-function listen(server: Server, { host, port }: HealthServerOptions): Promise<void> {
+function listen(server: Server, address: HealthAddress): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen(port, host, () => resolve())
+    if ('socketPath' in address) server.listen(address.socketPath, () => resolve())
+    else server.listen(address.port, address.host, () => resolve())
   })
 }
 

@@ -33,13 +33,33 @@ const SUPPORTED: Readonly<Record<string, readonly string[]>> = {
   hypervisor_type: ['kvm', 'qemu'],
 }
 
-/** The properties above, for the documentation's test. */
-export const JUDGED_PROPERTIES: readonly string[] = Object.keys(SUPPORTED)
+/** Of the rescue disk that is made from an image, as in Nova: with either of them all other disks keep their names in the guest. */
+const OF_RESCUE: Readonly<Record<string, readonly string[]>> = { hw_rescue_device: ['disk'], hw_rescue_bus: ['virtio'] }
+
+/** All that are judged, for the documentation's test. */
+export const JUDGED_PROPERTIES: readonly string[] = [...Object.keys(SUPPORTED), ...Object.keys(OF_RESCUE)]
+
+/** Whether the disks of a machine that is rescued with this image keep their names in the guest. Pure. */
+export function keepsDiskNames(properties: Readonly<Record<string, string>>): boolean {
+  return Object.keys(OF_RESCUE).some((name) => Object.hasOwn(properties, name))
+}
+
+/** As `findUnsupported`, of an image that a machine is to be rescued with. Pure. */
+export function findUnsupportedForRescue(properties: Readonly<Record<string, string>>): string | undefined {
+  return findUnsupported(properties) ?? findOther(properties, OF_RESCUE)
+}
 
 /** The first property that is not supported, in a sentence that says what to write instead; undefined when all are. Pure. */
 export function findUnsupported(properties: Readonly<Record<string, string>>): string | undefined {
+  return findOther(properties, SUPPORTED)
+}
+
+function findOther(
+  properties: Readonly<Record<string, string>>,
+  supported: Readonly<Record<string, readonly string[]>>,
+): string | undefined {
   for (const [name, value] of Object.entries(properties)) {
-    const values = Object.hasOwn(SUPPORTED, name) ? SUPPORTED[name] : undefined
+    const values = Object.hasOwn(supported, name) ? supported[name] : undefined
     if (values === undefined || values.includes(value.toLowerCase())) continue
     const instead = values.length === 0 ? 'this cannot be had yet: take it out' : `write ${values.join(' or ')}`
     return `image property ${name} is "${value}"; ${instead}`

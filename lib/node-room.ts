@@ -47,7 +47,10 @@ export function roomForMachines(has: NodeHas, reserved: Reserved): Room {
 /** The most memory, in MiB, that QEMU may use for the code it generates when it emulates a guest. */
 export const EMULATED_CODE_MIB = 256
 
-/** KubeVirt's GetMemoryOverhead has 30 for QEMU, 8 for its I/O thread and 25 for virtlogd, with libvirt's daemon apart; vhost and pipes here. */
+/**
+ * KubeVirt's GetMemoryOverhead has 30 for QEMU, 8 for its I/O thread and 25 for a virtlogd of each machine, with libvirt's daemon apart. Here one serves
+ * all: vhost, pipes, and the 16 of a VGA card, which few guests touch, are in its place.
+ */
 const PROCESS_MIB = 64
 const VCPU_MIB = 8
 /** Page tables of the process and of the guest's second stage: 8 bytes a page of 4 KiB. */

@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { isIP } from 'node:net'
+import { listServers } from '../lib/environment.ts'
 import { ConfigError } from '../lib/errors.ts'
+import { versionOf } from '../lib/metrics/version.ts'
 import { readLifetimes, type CertificateLifetimes } from './bus/certificate-lifetimes.ts'
 
 /** PEM. */
@@ -21,6 +23,8 @@ export interface OperatorConfig {
   identity: string
   /** NEPHELE_NAMESPACE: where the Lease `nephele-operator` and the Secret `nephele-ca` are. Default: nephele-system. */
   namespace: string
+  /** NEPHELE_VERSION: what `nephele_build_info` says. Default: the version of this source. */
+  version: string
   /** NEPHELE_HTTP_ADDRESS: `host:port` of /healthz, /readyz and /metrics. Default: 127.0.0.1:8080; port 0 takes a free one. */
   http: { host: string; port: number }
   nats: {
@@ -37,6 +41,11 @@ export interface OperatorConfig {
   lifetimes: CertificateLifetimes
   /** NEPHELE_CONSOLE_URL: where users reach the console process, such as https://console.example.com. Absent: no console is opened. */
   consoleURL: string | undefined
+  /**
+   * NEPHELE_DRAIN_NAMESPACE, NEPHELE_DRAIN_IMAGE: where Pods are made that hold `kubectl drain` of nodes with machines, and of which image.
+   * Absent, unless both are there: nothing holds it, as where nodes have no kubelet.
+   */
+  drainHolds: { namespace: string; image: string } | undefined
   /** Absent, when NEPHELE_OVN_NB is: machines with networks then wait. */
   ovn:
     | {
@@ -66,17 +75,17 @@ export function readConfig(env: NodeJS.ProcessEnv): OperatorConfig {
     kubeconfig: env['KUBECONFIG'],
     identity: env['NEPHELE_IDENTITY'] ?? hostname(),
     namespace: env['NEPHELE_NAMESPACE'] ?? 'nephele-system',
+    version: versionOf(env),
     http: parseAddress(env['NEPHELE_HTTP_ADDRESS'] ?? '127.0.0.1:8080'),
     nats: {
-      servers: need(env, 'NEPHELE_NATS_SERVERS')
-        .split(',')
-        .map((s) => s.trim()),
+      servers: listServers(need(env, 'NEPHELE_NATS_SERVERS')),
       caFile: need(env, 'NEPHELE_NATS_CA_FILE'),
       keysDir: need(env, 'NEPHELE_NATS_KEYS_DIR'),
       copies: copiesOf(env['NEPHELE_NATS_REPLICAS'] ?? '1'),
     },
     lifetimes: readLifetimes(env),
     consoleURL: readConsoleURL(env['NEPHELE_CONSOLE_URL']),
+    drainHolds: readDrainHolds(env),
     ovn: readOvn(env),
   }
 }
@@ -88,6 +97,11 @@ function readConsoleURL(text: string | undefined): string | undefined {
   if (url?.protocol !== 'https:' || url.origin !== text.replace(/\/$/, ''))
     throw new ConfigError(`NEPHELE_CONSOLE_URL ${JSON.stringify(text)} is not https:// with a host and perhaps a port`)
   return url.origin
+}
+
+function readDrainHolds(env: NodeJS.ProcessEnv): OperatorConfig['drainHolds'] {
+  const { NEPHELE_DRAIN_NAMESPACE: namespace = '', NEPHELE_DRAIN_IMAGE: image = '' } = env
+  return namespace === '' || image === '' ? undefined : { namespace, image }
 }
 
 /** Two copies survive no more than one does: a majority of two is both. */

@@ -50,6 +50,7 @@ export const KINDS: { readonly [K in KindName]: KindRow<Kinds[K]> } = {
   floatingIPs: floatingIPKind,
   hostAggregates: hostAggregateKind,
   images: imageKind,
+  imageStores: {},
   instanceActions: instanceActionKind,
   instances: instanceKind,
   ipClaims: ipClaimKind,

@@ -10,7 +10,8 @@ import { createLogger, type Logger } from '../lib/log.ts'
 import { EventRecorder } from '../lib/loop/events.ts'
 import { startHealthServer } from '../lib/health-server.ts'
 import { LoopMetrics } from '../lib/loop/metrics.ts'
-import { connectBus } from '../lib/nats/connect.ts'
+import type { CertificateMetrics } from '../lib/metrics/certificate-metrics.ts'
+import { connectBus, watchConnection } from '../lib/nats/connect.ts'
 import { parseRemotes } from '../lib/ovsdb/remote.ts'
 import { loadAuthority } from '../lib/pki/authority.ts'
 import { NBD_AUTHORITY } from '../lib/pki/nbd-authority.ts'
@@ -20,6 +21,9 @@ import { whyShut } from './auth/why-shut.ts'
 import { DEFAULT_LIMITS } from '../lib/nats/streams.ts'
 import { JetStreamBus } from './bus/jetstream-bus.ts'
 import { NodeLoads } from './bus/node-loads.ts'
+import { systemServers } from './bus/bus-servers.ts'
+import { readCertificateEnds } from './bus/certificate-ends.ts'
+import { CertificateWatch } from './bus/certificate-watch.ts'
 import { systemSessions } from './bus/sessions.ts'
 import { candidacy, watchStore } from './leadership/candidate.ts'
 import { readConfig, readSeed, type OperatorConfig, type TlsFiles } from './config.ts'
@@ -27,8 +31,8 @@ import { findResource } from './kind/document-kinds.ts'
 import { cachesOf } from './kind/informers.ts'
 import { lead } from './leadership/leadership.ts'
 import { OvnNetworkDriver, type OvnNetworkDriverOptions } from './network/ovn/ovn-network-driver.ts'
-import { registerNodeMetrics } from './metrics/node-metrics.ts'
-import { registerStorageMetrics } from './metrics/storage-metrics.ts'
+import { registerOperatorMetrics } from './metrics/operator-metrics.ts'
+import type { OvnMetrics } from './metrics/ovn-metrics.ts'
 import { mayWatchInstances } from './auth/subscribers.ts'
 
 const LEASE_NAME = 'nephele-operator'
@@ -41,10 +45,9 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
   const client = new HttpKubeClient(loadKubeConfig(config.kubeconfig), { onRequest: metrics.onRequest })
   const { informers, watched, history } = watchStore({ client, log, metrics: metrics.listWatch })
   const loads = new NodeLoads()
-  loads.register(metrics.registry)
-  metrics.cacheSizes(() => informers.sizes())
-  registerStorageMetrics(metrics.registry, cachesOf(watched))
-  registerNodeMetrics(metrics.registry, cachesOf(watched))
+  const { version } = config
+  const shown = registerOperatorMetrics(metrics, { informers, watched, loads, version })
+  nameCertificates(config, shown.certificates)
   let isBusConnected = false
   const health = await startHealthServer({
     ...config.http,
@@ -62,8 +65,16 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
 
   const synced = informers.start(signal)
   const address = { servers: config.nats.servers, caFile: config.nats.caFile }
-  const connectAs = (name: 'operator' | 'callout' | 'system', inboxPrefix: string) =>
-    connectBus({ address, inboxPrefix, log, signal, name, credentials: { seed: readSeed(config, name) } })
+  const connectAs = async (name: 'operator' | 'callout' | 'system', inboxPrefix: string) => {
+    const told = shown.bus.connection(name)
+    const connection = await connectBus({
+      ...{ address, inboxPrefix, log, signal, name },
+      credentials: { seed: readSeed(config, name) },
+    })
+    told(true)
+    watchConnection(connection, log.child({ connection: name }), signal, told)
+    return connection
+  }
   const [nc, calloutNc, systemNc] = await Promise.all([
     connectAs('operator', OPERATOR_INBOX),
     connectAs('callout', OPERATOR_INBOX),
@@ -100,6 +111,9 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
   await election.run(signal, async (fence) => {
     const authority = await findAuthority(client, config, AUTHORITY_SECRET, log)
     const nbdAuthority = await findAuthority(client, config, NBD_AUTHORITY.secret, log)
+    if (authority) shown.certificates.known('ca', authority.authority.certificate.notAfter)
+    if (nbdAuthority) shown.certificates.known('nbd-ca', nbdAuthority.authority.certificate.notAfter)
+    fence.signal.addEventListener('abort', () => shown.bus.unfollow(), { once: true })
     await lead(fence, {
       client,
       namespace: config.namespace,
@@ -113,6 +127,14 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
       ...(nbdAuthority ? { nbdAuthority } : {}),
       lifetimes: config.lifetimes,
       consoleURL: config.consoleURL,
+      drainHolds: config.drainHolds,
+      certificateWatch: new CertificateWatch({
+        servers: systemServers(systemNc),
+        readEnds: (until) => readCertificateEnds(client, config.namespace, until),
+        known: (secret, notAfter) => shown.certificates.known(secret, notAfter),
+        now: () => new Date(),
+        log,
+      }),
       settings: ovn ? { ovnRemote: ovn.southbound } : {},
       makeBus: (writer, heartbeat) =>
         new JetStreamBus({
@@ -121,8 +143,9 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
           isKnown: (kind, uid) => findResource(kind, uid, cachesOf(watched)) !== undefined,
           onExcess: (excess) => metrics.busExcess.inc({ excess }),
           onUnknown: () => metrics.busUnknown.inc(),
+          followStateOf: (bucket) => shown.bus.follow(bucket),
         }),
-      makeNetwork: (until) => makeNetwork(config, until, log),
+      makeNetwork: (until) => makeNetwork(config, until, log, shown.ovn),
     })
   })
   await callOut.stop()
@@ -132,20 +155,26 @@ async function main(config: OperatorConfig, log: Logger, signal: AbortSignal): P
   await health.close()
 }
 
-function makeNetwork({ ovn }: OperatorConfig, signal: AbortSignal, log: Logger) {
+function makeNetwork({ ovn }: OperatorConfig, signal: AbortSignal, log: Logger, metrics: OvnMetrics) {
   if (!ovn) return absentNetwork()
   const { reader, traceProgram, traceMemoryMiB: memoryMiB } = ovn
   if (!reader) log.warn('nobody watches which node claims which port: NEPHELE_OVN_SB_READ is not set')
   const driver = new OvnNetworkDriver({
     remotes: parseRemotes(ovn.northbound),
     ...identityOf(ovn.tls),
-    onDisconnect: (error) => log.warn({ err: error }, 'connection to the OVN northbound database lost'),
+    onDisconnect: (error) => {
+      metrics.lost('northbound')
+      log.warn({ err: error }, 'connection to the OVN northbound database lost')
+    },
     ...(reader
       ? {
           southbound: {
             remotes: parseRemotes(reader.remote),
             ...identityOf(reader.tls),
-            onDisconnect: (error) => log.warn({ err: error }, 'connection to the OVN southbound database lost'),
+            onDisconnect: (error) => {
+              metrics.lost('southbound')
+              log.warn({ err: error }, 'connection to the OVN southbound database lost')
+            },
           },
         }
       : {}),
@@ -154,6 +183,7 @@ function makeNetwork({ ovn }: OperatorConfig, signal: AbortSignal, log: Logger) 
       : {}),
   })
   driver.start(signal)
+  metrics.watch(() => driver.connections(), signal)
   return driver
 }
 
@@ -162,6 +192,13 @@ function identityOf(files: TlsFiles | undefined): Pick<OvnNetworkDriverOptions, 
   if (!files) return {}
   const read = (file: string) => readFileSync(file, 'utf8')
   return { tls: () => ({ ca: read(files.caFile), cert: read(files.certFile), key: read(files.keyFile) }) }
+}
+
+/** What this process shows to others, and by which it knows them; authorities are added when it leads. */
+function nameCertificates({ nats, ovn }: OperatorConfig, certificates: CertificateMetrics): void {
+  certificates.file('bus-ca', nats.caFile)
+  if (ovn?.tls) certificates.file('northbound', ovn.tls.certFile)
+  if (ovn?.reader?.tls) certificates.file('southbound', ovn.reader.tls.certFile)
 }
 
 /** Who signs for nodes: a Secret that the chart or the local cloud made. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // `npm run build`: one file a process into dist/, so that a container image or a node needs no node_modules.
 import { build } from 'esbuild'
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { COMPLETION_PROGRAM } from '../cli/commands/completion.ts'
 
@@ -12,8 +12,10 @@ const ENTRY_POINTS = {
   operator: 'operator/main.ts',
   agent: 'agents/main.ts',
   resolver: 'agents/resolver/main.ts',
+  'metrics-relay': 'agents/metrics-relay/main.ts',
   console: 'console/main.ts',
   bootstrap: 'operator/bootstrap/main.ts',
+  'install-check': 'operator/install-check/main.ts',
 } as const
 export type BundleName = keyof typeof ENTRY_POINTS
 
@@ -37,7 +39,7 @@ const COMMON = {
 
 /** Bundles the processes; resolves when dist/ is complete. */
 export async function buildProcesses(
-  names: readonly BundleName[] = ['operator', 'agent', 'resolver', 'console'],
+  names: readonly BundleName[] = ['operator', 'agent', 'resolver', 'metrics-relay', 'console'],
 ): Promise<void> {
   const { outputFiles } = await build({
     ...COMMON,
@@ -54,11 +56,32 @@ export async function buildProcesses(
   })
   mkdirSync(join(root, 'dist'), { recursive: true })
   for (const { path, text } of outputFiles) writeFileSync(path, path.endsWith('.map') ? text : toAscii(text))
+  if (names.includes('console')) await buildConsolePage()
 }
 
 /** Node keeps a source with a single character beyond ASCII in two bytes each. esbuild escapes those of strings; those of patterns are left. */
 export function toAscii(source: string): string {
   return source.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+/** The one package of the page whose license asks where its source is. */
+const PAGE_NOTICE = '/* With noVNC, MPL-2.0, unchanged: its source is https://github.com/novnc/noVNC */'
+
+/** The page of the console process, beside it. @param dir relative to the root */
+export async function buildConsolePage(dir = 'dist/console-page'): Promise<void> {
+  await build({
+    ...COMMON,
+    entryPoints: { console: 'console/page/main.ts' },
+    outdir: dir,
+    platform: 'browser',
+    // What their makers still serve.
+    target: ['chrome111', 'firefox115', 'safari16.4'],
+    minify: true,
+    legalComments: 'eof',
+    banner: { js: PAGE_NOTICE },
+  })
+  await build({ ...COMMON, entryPoints: { console: 'console/page/page.css' }, outdir: dir, minify: true })
+  copyFileSync(join(root, 'console/page/page.html'), join(resolve(root, dir), 'page.html'))
 }
 
 const PLUGIN = 'dist/kubectl-nephele'
@@ -93,6 +116,6 @@ export async function buildPlugin(): Promise<void> {
 }
 
 if (import.meta.main) {
-  await buildProcesses(['operator', 'agent', 'resolver', 'console', 'bootstrap'])
+  await buildProcesses(['operator', 'agent', 'resolver', 'metrics-relay', 'console', 'bootstrap', 'install-check'])
   await buildPlugin()
 }

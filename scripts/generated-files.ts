@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is made from crds/*.yaml: the TypeScript types, the kinds of lib/api, the client's kinds, the chart's copies and Argo CD's settings. scripts/generate.ts writes it,
+// What is made from crds/*.yaml: the TypeScript types, the kinds of lib/api, the client's kinds, the chart's copies, Argo CD's settings and the page of the chart's values. scripts/generate.ts writes it,
 // scripts/verify.ts compares it. The tool was chosen in docs/decisions/0005-types-from-crds.md.
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
@@ -7,6 +7,7 @@ import { compile, type JSONSchema } from 'json-schema-to-typescript'
 import { parse } from 'yaml'
 import { CLIENT_TYPES_FOLDER, renderClient, type ClientKind } from './client-package.ts'
 import { ARGO_SETTINGS, HEALTH_SCRIPT, renderArgoSettings } from './argo-health.ts'
+import { CHART_SCHEMA, CHART_VALUES, renderValuesPage, VALUES_PAGE } from './chart-values.ts'
 import { renderKinds, renderTypedKinds, type KindCrd } from './api-kinds.ts'
 
 export const ROOT = join(import.meta.dirname, '..')
@@ -49,6 +50,10 @@ export async function renderGeneratedFiles(): Promise<Map<string, string>> {
       crds.map(({ spec: { group, names } }) => `${group}_${names.kind}`),
     ),
   )
+  const [values, schema] = await Promise.all(
+    [CHART_VALUES, CHART_SCHEMA].map((path) => readFile(join(ROOT, path), 'utf8')),
+  )
+  files.set(VALUES_PAGE, renderValuesPage(values ?? '', schema ?? ''))
   return new Map([...files, ...renderClient(clientKinds)])
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { USER_FAULTS } from '../lib/user-faults.ts'
 import { explainedReasons, reasonsIn } from './reasons.ts'
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -30,5 +31,7 @@ describe('reasons', () => {
     const found = new Set(files.flatMap((file) => [...reasonsIn(readFileSync(file, 'utf8'))]))
     expect(found.size).toBeGreaterThan(80)
     expect([...found].filter((reason) => !explained.has(reason)).sort()).toEqual([])
+    // A reason that was renamed would set off alerts of administrators.
+    expect([...USER_FAULTS].filter((reason) => !explained.has(reason))).toEqual([])
   })
 })

@@ -21,6 +21,7 @@ import {
 import { countGuestStarts } from '../local/commands/guest-starts.ts'
 import { chooseHere } from '../local/kind/choice.ts'
 import { CLUSTER_PROGRAMS, type ProgramName } from '../local/build/programs.ts'
+import type { TestPrerequisite } from '../local/host/prerequisites.ts'
 import { keepResults, PARTED, selectFiles } from './selection/selection.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -56,6 +57,7 @@ async function runChecks(): Promise<TestResult[]> {
   const bin = (name: string) => join(root, 'node_modules/.bin', name)
   const checks: [string, string[]][] = [
     ['types', [bin('tsc'), '--noEmit']],
+    ['types of the console page', [bin('tsc'), '--noEmit', '-p', 'console/page']],
     ['lint', [bin('eslint'), '.']],
     ['nothing is dead', [bin('knip'), '--no-progress']],
     ['format', [bin('prettier'), '--check', '--log-level=warn', '.']],
@@ -134,10 +136,10 @@ function runLane(lane: LaneName): Promise<TestResult[]> {
 }
 
 /** What a lane runs besides the programs of a local cloud. */
-const PROGRAMS_OF: Partial<Record<LaneName, readonly ProgramName[]>> = {
-  integration: ['kubectl', 'helm', 'gitops'],
-  e2e: ['kubectl'],
-  chaos: ['kubectl'],
+const PROGRAMS_OF: Partial<Record<LaneName, readonly (ProgramName | TestPrerequisite)[]>> = {
+  integration: ['kubectl', 'helm', 'gitops', 'promtool', 'promql', 'browser'],
+  e2e: ['kubectl', 'browser'],
+  chaos: ['kubectl', 'etcdctl', 'etcdutl'],
   cluster: CLUSTER_PROGRAMS,
 }
 /** There the cluster is in containers, and so are the builds. */

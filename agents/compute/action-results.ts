@@ -13,15 +13,31 @@ export function stepped(action: ActionRecord, name: string, nowMs: number): Acti
 }
 
 export function succeeded(action: ActionRecord, nowMs: number): ActionRecord {
-  return { ...action, stage: 'finished', stageAtMs: nowMs, result: 'Succeeded' }
+  return { ...finished(action, nowMs), result: 'Succeeded' }
 }
 
 export function failed(action: ActionRecord, reason: string, message: string, nowMs: number): ActionRecord {
-  return { ...action, stage: 'finished', stageAtMs: nowMs, result: 'Failed', reason, message }
+  return { ...finished(action, nowMs), result: 'Failed', reason, message: `${message}${keptDisk(action)}` }
 }
 
 export function unknown(action: ActionRecord, message: string, nowMs: number): ActionRecord {
-  return { ...action, stage: 'finished', stageAtMs: nowMs, result: 'Unknown', message }
+  return { ...finished(action, nowMs), result: 'Unknown', message: `${message}${keptDisk(action)}` }
+}
+
+/** What a disk was to be made from need not be remembered with what was done. */
+function finished(action: ActionRecord, nowMs: number): ActionRecord {
+  const over: ActionRecord = { ...action, stage: 'finished', stageAtMs: nowMs }
+  delete over.rebuild
+  delete over.rescue
+  delete over.rescueDisk
+  return over
+}
+
+/** A rebuild, or a rescue, that does not come to its end goes back. */
+function keptDisk({ rebuild, rescue, stage }: ActionRecord): string {
+  return (rebuild ?? rescue) && (stage === 'rebuilding' || stage === 'starting')
+    ? '; the machine keeps the disks that it had'
+    : ''
 }
 
 export function put(record: PowerRecord, action: ActionRecord): PowerRecord {

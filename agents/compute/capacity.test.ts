@@ -115,6 +115,8 @@ describe('of this host', () => {
     await writeFile(join(dir, 'root.qcow2'), Buffer.alloc(1024 * 1024, 1))
     await writeFile(join(dir, 'sparse.qcow2'), '')
     await truncate(join(dir, 'sparse.qcow2'), GIB)
+    // Nobody promised the machine a copy of its disk.
+    await writeFile(join(dir, 'capture.x.qcow2.raw'), Buffer.alloc(1024 * 1024, 1))
     const all = await readCapacity(
       paths,
       { reserved: { cpus: 0, memoryMiB: 0, diskGiB: 0 }, isEmulated: true, readCells: cellsWith() },

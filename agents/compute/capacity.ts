@@ -8,10 +8,11 @@ import { unlessMissing } from '../../lib/durable-files.ts'
 import { TerminalError } from '../../lib/errors.ts'
 import { guestOverheadMiB, roomForMachines, type Reserved, type Room } from '../../lib/node-room.ts'
 import { readMemory } from '../node/meminfo.ts'
+import type { Making } from './action-record.ts'
 import type { NodeState, RunContext } from '../runtime/reconciler.ts'
 import { findCellShortage, type HostCell } from './host-cells.ts'
-import { instanceDir, instancesDir, type ComputePaths } from './paths.ts'
-import { rootBytes } from './want.ts'
+import { CAPTURE_PREFIX, instanceDir, instancesDir, type ComputePaths } from './paths.ts'
+import { rescueBytes, rootBytes } from './want.ts'
 
 export interface Capacity {
   /** What all machines together may be promised; disk space is checked apart. */
@@ -58,11 +59,18 @@ export function findShortage(want: Demand, others: readonly Demand[], has: Capac
   const ownMiB = footprintMiB(want)
   if (ownMiB > has.availableMemoryMiB)
     return `${ownMiB} MiB of memory, with QEMU's own, are more than the ${has.availableMemoryMiB} MiB that are free now`
+  return (
+    findDiskShortage(want.diskBytes, others, has) ?? findCellShortage(onCells(want), others.map(onCells), has.cells)
+  )
+}
+
+function findDiskShortage(wantBytes: number, others: readonly Demand[], has: Capacity): string | undefined {
+  const { reserved } = has
   const promisedBytes = sum(others, (other) => Math.max(0, other.diskBytes - (has.writtenBytes.get(other.uid) ?? 0)))
   const leftBytes = has.freeDiskBytes - promisedBytes - reserved.diskGiB * GIB
-  if (want.diskBytes > leftBytes)
-    return `disks of ${Math.ceil(want.diskBytes / GIB)} GiB are more than the ${Math.max(0, Math.floor(leftBytes / GIB))} GiB that are free and not promised to other machines${kept(reserved.diskGiB, 'GiB')}`
-  return findCellShortage(onCells(want), others.map(onCells), has.cells)
+  if (wantBytes > leftBytes)
+    return `disks of ${Math.ceil(wantBytes / GIB)} GiB are more than the ${Math.max(0, Math.floor(leftBytes / GIB))} GiB that are free and not promised to other machines${kept(reserved.diskGiB, 'GiB')}`
+  return undefined
 }
 
 function hasOwnCpus({ numa }: Demand): boolean {
@@ -101,9 +109,50 @@ export async function checkCapacity(
   if (shortage !== undefined) throw new TerminalError('InsufficientResources', `node ${node} has no room: ${shortage}`)
 }
 
+/** Why there is no room for the disks of a rebuild, or of a rescue, beside those that the machine has, which stay. */
+export async function findRebuildShortage(
+  document: InstanceDocument,
+  { rebuild, rescue }: Making,
+  state: NodeState,
+  read: ReadCapacity,
+): Promise<string | undefined> {
+  const { machines, capacity } = await readAll(state, read)
+  if (!capacity) return undefined
+  const { ephemeralGiB, swapMiB } = document.spec
+  if (rescue) return findDiskShortage(rescueBytes(rescue, state), machines, capacity)
+  if (!rebuild) return undefined
+  const { image, preserveEphemeral } = rebuild
+  const besideBytes = (preserveEphemeral ? 0 : ephemeralGiB * GIB) + swapMiB * MIB
+  const shortage = findDiskShortage(rootBytes(document, state, image.uid) + besideBytes, machines, capacity)
+  return shortage === undefined
+    ? undefined
+    : `${shortage}; the former ones stay until the machine has started from the next`
+}
+
+/** Why there is no room for a copy of its root disk: as it is read, and as the file that is made of it. */
+export async function findCaptureShortage(
+  document: InstanceDocument,
+  state: NodeState,
+  read: ReadCapacity,
+): Promise<string | undefined> {
+  const { machines, capacity } = await readAll(state, read)
+  if (!capacity) return undefined
+  const imageBytes = state.findObserved('image', document.spec.image.uid)?.facts?.virtualSizeBytes ?? 0
+  const written = imageBytes + (capacity.writtenBytes.get(document.uid) ?? 0)
+  const shortage = findDiskShortage(2 * Math.min(written, rootBytes(document, state)), machines, capacity)
+  return shortage === undefined ? undefined : `a copy of the root disk: ${shortage}`
+}
+
+/** Of all machines of the node, and what it has. */
+async function readAll(state: NodeState, read: ReadCapacity) {
+  const machines = state.list('instance').flatMap((machine) => (machine.tombstone ? [] : [demandOf(machine, state)]))
+  return { machines, capacity: await read(machines.map(({ uid }) => uid)) }
+}
+
 function demandOf(document: InstanceDocument, state: NodeState): Demand {
-  const { vcpus, memoryMiB, ephemeralGiB, swapMiB, numa }: InstanceSpec = document.spec
-  const diskBytes = rootBytes(document, state) + ephemeralGiB * GIB + swapMiB * MIB
+  const { vcpus, memoryMiB, ephemeralGiB, swapMiB, numa, rescue }: InstanceSpec = document.spec
+  const ownBytes = rootBytes(document, state) + ephemeralGiB * GIB + swapMiB * MIB
+  const diskBytes = ownBytes + (rescue ? rescueBytes(rescue, state) : 0)
   return { uid: document.uid, vcpus, memoryMiB, diskBytes, numa }
 }
 
@@ -142,12 +191,12 @@ export async function readCapacity(
   }
 }
 
-/** Of all files of one machine; 0 when there are none yet. */
+/** Of all files that one machine was promised, which a copy of its disk is not; 0 when there are none yet. */
 async function readWritten(dir: string): Promise<number> {
   const files = await unlessMissing(() => readdir(dir, { withFileTypes: true }), [])
   let bytes = 0
   for (const file of files) {
-    if (!file.isFile()) continue
+    if (!file.isFile() || file.name.startsWith(CAPTURE_PREFIX)) continue
     bytes += await unlessMissing(async () => (await lstat(join(dir, file.name))).blocks * 512, 0)
   }
   return bytes

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is done to a machine once, by libvirt and QEMU: seen by the process that runs it, and by libvirt's events.
-import { rename } from 'node:fs/promises'
+import { copyFile, readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { passwordUse, type InstanceDocument, type MachineAction } from '../../lib/contract/documents.ts'
@@ -10,7 +10,8 @@ import { until } from '../../lib/time/until.ts'
 import { startDriverNode, type DriverNode } from './drivers/libvirt/testing.ts'
 import type { LibvirtInstanceDriver } from './drivers/libvirt/libvirt-instance-driver.ts'
 import { InstanceReconciler } from './instance-reconciler.ts'
-import { instanceDir } from './paths.ts'
+import { backingOf } from '../image/overlays.ts'
+import { imageBaseDir, instanceDir } from './paths.ts'
 import { instanceDocument, runContext, tombstoneOf } from './testing.ts'
 
 let at: DriverNode
@@ -149,3 +150,81 @@ test('firmware hears no power button: a soft reboot of it is a hard one when its
   expect(['ShutdownAsked', 'ForcedOff', 'PoweredOff', 'Started']).toEqual(expect.arrayContaining(steps ?? []))
   expect((await driver.find(machine.uid, ends.signal))?.power).toBe('running')
 }, 60_000)
+
+test('another root disk: made, defined and started from by one agent after the other; the former one goes', async () => {
+  const [dir, bases] = [instanceDir(at.paths, machine.uid), imageBaseDir(at.paths)]
+  const [sha256, other] = [at.image.sha256, 'a'.repeat(64)]
+  await copyFile(join(bases, sha256), join(bases, other))
+  const disks = async () => (await readdir(dir)).filter((name) => name.startsWith('root')).sort()
+  const image = { uid: uidOf(80), sha256: other, format: 'qcow2' as const, properties: {} }
+  const rebuild = { rootDisk: 1, requireKvm: false, image }
+  const document = asked(8, 'Rebuild', { rebuild, softTimeoutSeconds: 1 })
+  const [pid, seen] = [await pidOf(), new Set<string>()]
+  await until(
+    async () => {
+      startAgent()
+      await run(document)
+      seen.add((await disks()).join(' '))
+      return said(document)?.result !== undefined
+    },
+    'an end',
+    30_000,
+    100,
+  )
+  expect(said(document)).toMatchObject({ result: 'Succeeded' })
+  expect([...seen]).toEqual(['root.qcow2', 'root.1.qcow2 root.qcow2', 'root.1.qcow2'])
+  expect(await backingOf(join(dir, 'root.1.qcow2'))).toBe(join(bases, other))
+  const found = await driver.find(machine.uid, ends.signal)
+  expect([found?.power, found?.rootDisk, (await pidOf()) !== pid]).toEqual(['running', 1, true])
+  // By a document that still says what it was made from before.
+  await driver.setPower(machine.uid, 'off', ends.signal)
+  const stopped = { ...machine, spec: { ...machine.spec, action: { uid: uidOf(9), type: 'HardReboot' } } }
+  await settle(stopped)
+  expect((await driver.find(machine.uid, ends.signal))?.rootDisk).toBe(1)
+}, 90_000)
+
+test('a rescue disk: QEMU boots from it, with the own root disk beside it, until that is ended; by one agent after the other', async () => {
+  const [dir, bases] = [instanceDir(at.paths, machine.uid), imageBaseDir(at.paths)]
+  const other = 'b'.repeat(64)
+  await copyFile(join(bases, at.image.sha256), join(bases, other))
+  const disks = async () => (await readdir(dir)).filter((name) => /^(root|rescue)/.test(name)).sort()
+  const rescue = {
+    ...{ disk: 2, requireKvm: false, sizeGiB: 1 },
+    image: { uid: uidOf(81), sha256: other, format: 'qcow2' as const, properties: {} },
+  }
+  const rescued = asked(70, 'Rescue', { rescue, softTimeoutSeconds: 1 })
+  const one = async (document: InstanceDocument) => {
+    const end = async () => {
+      startAgent()
+      await run(document)
+      return said(document)?.result !== undefined
+    }
+    await until(end, 'an end', 30_000, 100)
+    return said(document)
+  }
+  const found = async () => {
+    const { power, rootDisk, rescueDisk } = (await driver.find(machine.uid, ends.signal)) ?? {}
+    return [power, rootDisk, rescueDisk]
+  }
+  /** As QEMU has them, by its command line: what it boots from has the first index. */
+  const files = async () =>
+    (await at.node.exec(['cat', `/proc/${await pidOf()}/cmdline`], { timeoutMs: 5_000 })).stdout
+      .split('\0')
+      .flatMap((word) => /"filename":"[^"]*\/(root|rescue)([.0-9]*)\.qcow2"/.exec(word)?.[1] ?? [])
+  const before = await pidOf()
+  expect(await one(rescued)).toMatchObject({ result: 'Succeeded' })
+  expect([await found(), await disks()]).toEqual([
+    ['running', 1, 2],
+    ['rescue.2.qcow2', 'root.1.qcow2'],
+  ])
+  expect([await files(), (await pidOf()) !== before]).toEqual([['rescue', 'root'], true])
+  expect(await backingOf(join(dir, 'rescue.2.qcow2'))).toBe(join(bases, other))
+  await one(asked(71, 'HardReboot'))
+  expect(await found()).toEqual(['running', 1, 2])
+  expect(await one(asked(72, 'Unrescue', { rescueDisk: 2, softTimeoutSeconds: 1 }))).toMatchObject({
+    result: 'Succeeded',
+  })
+  // What is no more needed goes with the next run.
+  await run(machine)
+  expect([await found(), await disks(), await files()]).toEqual([['running', 1, undefined], ['root.1.qcow2'], ['root']])
+}, 90_000)

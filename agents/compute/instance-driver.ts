@@ -7,6 +7,17 @@ import type { Deed } from './action-record.ts'
 /** Volumes that one machine may have at a time: `maxItems` of an Instance's spec.volumes (a test compares them). */
 export const MAX_VOLUMES = 24
 
+/** Which of the disks that were made for it a machine has; each rebuild makes some of a higher number, beside those before. */
+export interface DiskNumbers {
+  /** Its swap has the same. */
+  root: number
+  ephemeral: number
+  /** That it boots from, beside them; absent: none. */
+  rescue?: number
+}
+
+export const FIRST_DISKS: DiskNumbers = { root: 0, ephemeral: 0 }
+
 /** The wanted machine, complete: the driver looks nothing up elsewhere. */
 export interface InstanceWant {
   uid: string
@@ -21,9 +32,13 @@ export interface InstanceWant {
   /** Refuse to run where there is only emulation. */
   requireKvm: boolean
   root: { sha256: string; format: 'raw' | 'qcow2'; sizeBytes: number }
+  /** Absent: its first ones, with the number 0. */
+  disks?: DiskNumbers
+  /** It boots from this one; its own root disk is another one. */
+  rescue?: { number: number; sha256: string; format: 'raw' | 'qcow2'; sizeBytes: number }
   ephemeralGiB: number
   swapMiB: number
-  /** Of the image; a driver ignores those that it does not know. */
+  /** Of the image that it boots from; a driver ignores those that it does not know. */
   properties: Readonly<Record<string, string>>
   /** Those that can be plugged in now, in the order of the spec. */
   nics: readonly NicWant[]
@@ -88,6 +103,12 @@ export interface BackendInstance {
   /** Undefined when unknown; so are the next two. */
   vcpus: number | undefined
   memoryMiB: number | undefined
+  /** Number of the root disk that it has or, while it is off, is defined with; undefined: unknown. */
+  rootDisk?: number
+  /** And of the ephemeral one; undefined: it has none, too. */
+  ephemeralDisk?: number
+  /** Of the rescue disk; undefined beside `rootDisk`: none. */
+  rescueDisk?: number
   /** Virtual size of the root disk; undefined when it cannot be read. */
   rootBytes?: number
   /** uids of the volumes attached now; undefined (unknown) is not the same as none. */
@@ -111,6 +132,22 @@ export interface GuestPassword {
 
 /** `shutdown` asks the guest and returns at once; `off` cuts the power. */
 export type PowerAction = 'on' | 'resume' | 'wake' | 'pause' | 'save' | 'shutdown' | 'off'
+
+/** A copy of a machine's root disk, as it is at one moment. */
+export interface CaptureWant {
+  /** The machine, with the root disk that it has. */
+  want: InstanceWant
+  /** Name of the file. */
+  imageUid: string
+  /** Whether the guest's agent freezes its file systems for the moment. */
+  quiesce: 'IfPossible' | 'Required' | 'Never'
+  /** Of a step that was done: Frozen, Thawed, DiskRead. */
+  onStep: (name: string) => void
+  /** From now on nothing but QEMU reads the disk: the machine may start. */
+  onDiskFree: () => void
+  /** @param bytesLeft of the disk, where it is known */
+  onProgress: (percent: number, bytesLeft?: number) => void
+}
 
 export interface HypervisorFacts {
   type: string
@@ -168,6 +205,16 @@ export interface InstanceDriver {
    */
   setPower(uid: string, action: PowerAction, signal: AbortSignal): Promise<void>
   /**
+   * Makes those disks of a machine that is off which are not there yet, and nothing else of it: it stays defined with those that it has. Each is whole
+   * once it has its name.
+   */
+  makeDisks(want: InstanceWant, signal: AbortSignal): Promise<void>
+  /**
+   * Removes its disks of other numbers, up to this one: an agent that comes to its end does not take what its successor makes.
+   * @throws TransientError `DiskInUse` where the machine has, or is defined with, another root or rescue disk
+   */
+  keepDisks(uid: string, disks: DiskNumbers, upTo: number, signal: AbortSignal): Promise<void>
+  /**
    * `reset`: the machine's reset button; `crashDump`: a non-maskable interrupt, on which a guest dumps its memory. Neither repeated nor undone.
    * @throws TransientError `MachineUnresponsive`, `HypervisorUnreachable`: nobody knows whether it was carried out
    */
@@ -177,6 +224,16 @@ export interface InstanceDriver {
    * @throws TransientError `NoGuestAgent`, `GuestRefused`: it was not set; the same two as `act`, and `GuestAgentTimeout`: nobody knows
    */
   setPassword(uid: string, password: GuestPassword, signal: AbortSignal): Promise<void>
+  /**
+   * Copies the root disk of a machine, which goes on meanwhile where it is on, into a file of its own: a qcow2 that refers to no other. It must not be started
+   * before `onDiskFree`. Whole once it has its name; a guest that was frozen is thawed in any case.
+   * @returns the file. @throws TransientError `NoGuestAgent`, `GuestRefused`, `GuestAgentTimeout` where it had to be frozen, `CopyFailed`, `GuestStillFrozen`
+   */
+  captureDisk(capture: CaptureWant, signal: AbortSignal): Promise<{ path: string; virtualSizeBytes: number }>
+  /** Where the file of a copy is. */
+  capturePath(uid: string, imageUid: string): string
+  /** Ends what is left of copies, thaws a guest that was left frozen, and removes the files. None is success. @throws TransientError `GuestStillFrozen` */
+  dropCaptures(uid: string, signal: AbortSignal): Promise<void>
   /** Resolves when nothing of it is left, even if it hangs. An absent machine is success. */
   remove(uid: string, signal: AbortSignal): Promise<void>
   /**
@@ -184,6 +241,11 @@ export interface InstanceDriver {
    * @throws TransientError `ConsoleTaken`, `MachineOff`
    */
   openConsole(uid: string, signal: AbortSignal, how?: { force: boolean }): Promise<Duplex>
+  /**
+   * A new connection to the machine's screen, keyboard and mouse, which speaks VNC (RFC 6143), without authentication. Others stay open.
+   * @throws TransientError `MachineOff`, `NoGraphics`
+   */
+  openGraphics(uid: string, signal: AbortSignal): Promise<Duplex>
   /** The last bytes that the guest wrote to its console, whether it runs or not. */
   readConsoleLog(uid: string, maxBytes: number): Promise<Buffer>
   stats(uid: string, signal: AbortSignal): Promise<InstanceStats>

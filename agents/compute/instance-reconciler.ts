@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { InstanceDocument, ObservedFacts, Orphan, Tombstone } from '../../lib/contract/documents.ts'
 import { isTerminal, TransientError } from '../../lib/errors.ts'
+import type { RoleContext } from '../node/role.ts'
 import type { SealingKey } from '../node/sealing-key.ts'
 import type { DocumentRef, KindReconciler, NodeState, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
 import { ActionReports } from './action-reports.ts'
 import { checkCapacity, type ReadCapacity } from './capacity.ts'
 import type { Consoles } from './consoles/consoles.ts'
 import type { HostStopping } from './host-stopping.ts'
-import { isPoweredOn, type BackendInstance, type InstanceDriver } from './instance-driver.ts'
-import { InstanceSteps, type Run, type Step } from './instance-steps.ts'
+import { isPoweredOn, type BackendInstance, type InstanceDriver, type InstanceWant } from './instance-driver.ts'
+import { InstanceSteps } from './instance-steps.ts'
+import type { Run, Step } from './machine-run.ts'
+import { findUnderWay } from './machine-action.ts'
 import { toObservedNic } from './nics.ts'
 import { describeTrouble, listLeaving, listLeavingPorts, listStages, toObservation } from './observation.ts'
 import type { ComputePaths } from './paths.ts'
 import { filePowerStore, type PowerStore } from './power-store.ts'
+import type { RootDisk } from './root-disk.ts'
+import { rootDiskOf } from './which-root-disk.ts'
 import { checkConnections, findPorts, findWaiting, toInstanceWant, type ConfigDriveFiles } from './want.ts'
 
 /** The driver is named in the node's own document, which comes a little after the role is created. */
@@ -29,6 +34,8 @@ export interface InstanceReconcilerOptions {
   isHostStopping: HostStopping
   /** Opens what is sealed for the node; absent: machines are given no passwords. */
   sealing?: Pick<SealingKey, 'open'>
+  /** Absent: copies of root disks are handed to nobody. */
+  imageServer?: RoleContext['imageServer']
   /** Absent: nobody opens a console. */
   consoles?: Pick<Consoles, 'allow' | 'forget' | 'observe' | 'onChange'>
   /** Files below `paths` when absent. */
@@ -53,6 +60,7 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
   readonly #options: InstanceReconcilerOptions
   readonly #store: ActionReports
   readonly #steps: InstanceSteps
+  #wake: Wake | undefined
   /** Consecutive runs that left something undone on a machine that is on. */
   readonly #attempts = new Map<string, number>()
 
@@ -60,12 +68,21 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
     this.#options = options
     this.#store = new ActionReports(options.powerStore ?? filePowerStore(options.paths))
     const { isHostStopping, nowMs, sealing } = options
-    this.#steps = new InstanceSteps({ store: this.#store, isHostStopping, nowMs, sealing })
+    this.#steps = new InstanceSteps({
+      ...{ store: this.#store, isHostStopping, nowMs, sealing },
+      readCapacity: options.readCapacity,
+      imageServer: options.imageServer,
+      wake: (uid) => this.#wake?.one(uid),
+    })
+    this.#store.progressOf = (uid) => this.#steps.snapshots.progressOf(uid)
   }
 
   dependencies({ spec }: InstanceDocument): readonly DocumentRef[] {
+    const next = (spec.action?.rebuild ?? spec.action?.rescue)?.image.uid
+    const rescue = spec.rescue?.image.uid
     return [
       { kind: 'image', uid: spec.image.uid },
+      ...[next, rescue].flatMap((uid) => (uid === undefined ? [] : [{ kind: 'image', uid } as const])),
       ...spec.ports.map(({ uid }) => ({ kind: 'port', uid }) as const),
       ...spec.volumes.map(({ uid }) => ({ kind: 'volume', uid }) as const),
     ]
@@ -80,30 +97,37 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
     if (!found) context.listed([])
     else if (found.volumes) context.listed(found.volumes)
     const isOn = found !== undefined && isPoweredOn(found.power)
+    const record = await this.#steps.recall(document, found)
+    const root = rootDiskOf(record, document.spec)
     if (!isOn) {
-      const waiting = findWaiting(document, state)
+      const waiting = findWaiting(document, state, root)
       if (waiting && !(found && document.spec.runState === 'Stopped')) {
         const error = { ...waiting, terminal: false }
         const retryAfterMs = await this.#steps.actUnpowered(document, context, driver, {
           ...waiting,
           isTerminal: false,
         })
-        const facts = { stages: listStages(document, state, undefined) }
+        const facts = { stages: listStages(document, state, undefined, root.image.uid) }
         return { state: 'waiting', facts, error, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
       }
     }
     // A machine that was started here keeps its place even when the hypervisor has lost it: a refusal would make the operator place it
     // elsewhere and have its disks removed here.
-    if (!found && (await this.#store.read(document.uid)).phase === 'new') {
+    if (!found && record.phase === 'new') {
       await checkCapacity(document, context, this.#options.readCapacity)
     }
     const report = (): void =>
-      context.report({ state: 'building', facts: { stages: listStages(document, state, found) } })
+      context.report({ state: 'building', facts: { stages: listStages(document, state, found, root.image.uid) } })
     // A machine that is on is never reported as building, however long its run takes.
     const building = isOn ? undefined : setTimeout(report, REPORT_AFTER_MS)
     try {
-      const want = toInstanceWant(document, findPorts(document, state), state, this.#options.configDriveFiles)
-      return await this.#converge({ document, context, driver, want }, isOn ? found : undefined)
+      const { configDriveFiles } = this.#options
+      const wantWith = (disk: RootDisk): InstanceWant =>
+        toInstanceWant(document, findPorts(document, state), state, configDriveFiles, disk)
+      const run: Run = { document, context, driver, want: wantWith(root), wantWith }
+      // What it is defined with has to do no more, and need not be there.
+      const isMaking = !isOn && findUnderWay(record)?.stage === 'rebuilding'
+      return await this.#converge(run, isOn ? found : undefined, isMaking ? found : undefined)
     } catch (error) {
       signal.throwIfAborted()
       const { reason, message, terminal } = describeTrouble(error)
@@ -120,11 +144,18 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
   /**
    * Power before volumes and interfaces, each independent of the other's failure: a machine whose disk cannot be attached, or whose QEMU hangs, can still
    * be stopped. For a machine that is off every failure fails the run.
+   * @param asItIs a machine that is off and is not to be set up now
    */
-  async #converge(run: Run, on: BackendInstance | undefined): Promise<Observation<'instance'>> {
+  async #converge(
+    run: Run,
+    on: BackendInstance | undefined,
+    asItIs: BackendInstance | undefined,
+  ): Promise<Observation<'instance'>> {
     const { document, context, driver, want } = run
     if (!on) checkConnections(document, context.state)
-    const ensured = await this.#steps.attempt(run, on, () => driver.ensure(want, context.signal))
+    const ensured = asItIs
+      ? { instance: asItIs }
+      : await this.#steps.attempt(run, on, () => driver.ensure(want, context.signal))
     if (ensured.instance.volumes) context.listed(ensured.instance.volumes)
     const powered = await this.#steps.power(run, ensured)
     const { record } = powered
@@ -161,17 +192,17 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
   /** From the port documents and the record, not from the hypervisor: known also while libvirt is down and before the machine exists. */
   standingFacts(document: InstanceDocument, state: NodeState): ObservedFacts {
     const nics = findPorts(document, state).map(toObservedNic)
-    const action = this.#store.find(document)
     const consoles = this.#options.consoles?.observe(document) ?? []
     return {
       ...(nics.length === 0 ? {} : { nics }),
-      ...(action ? { action } : {}),
+      ...this.#store.find(document),
       ...(consoles.length === 0 ? {} : { consoles }),
     }
   }
 
   async remove(tombstone: Tombstone, context: RunContext): Promise<Observation<'instance'>> {
     await this.#options.consoles?.forget(tombstone.uid)
+    await this.#steps.snapshots.forget(tombstone.uid)
     await this.#getDriver().remove(tombstone.uid, context.signal)
     this.#attempts.delete(tombstone.uid)
     this.#store.forget(tombstone.uid)
@@ -183,13 +214,23 @@ export class InstanceReconciler implements KindReconciler<'instance'> {
   }
 
   async start(wake: Wake, signal: AbortSignal): Promise<void> {
+    this.#wake = wake
     const listener = { changed: (uid: string) => wake.one(uid), resync: () => wake.all() }
     if (this.#options.consoles) this.#options.consoles.onChange = (uid) => wake.one(uid)
     // Runs in the background for as long as the role lives; starts once there is a driver.
     void this.#options.driver.ready.then((driver) => driver.watch(listener, signal))
     const timer = setInterval(() => wake.all(), RESYNC_MS)
     timer.unref()
-    signal.addEventListener('abort', () => clearInterval(timer), { once: true })
+    const end = (): void => {
+      clearInterval(timer)
+      void this.stop()
+    }
+    signal.addEventListener('abort', end, { once: true })
+  }
+
+  /** Before its driver is closed: what a copy of a disk has begun comes to its end. */
+  async stop(): Promise<void> {
+    await this.#steps.snapshots.stop()
   }
 
   #getDriver(): InstanceDriver {

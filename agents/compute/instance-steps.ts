@@ -6,35 +6,29 @@ import { passwordUse } from '../../lib/contract/documents.ts'
 import { USER_NAME } from '../../lib/contract/guest-password.ts'
 import type { SealingKey } from '../node/sealing-key.ts'
 import type { RunContext } from '../runtime/reconciler.ts'
+import type { ReadCapacity } from './capacity.ts'
 import type { HostStopping } from './host-stopping.ts'
-import { isPoweredOn, type BackendInstance, type InstanceDriver, type InstanceWant } from './instance-driver.ts'
+import { isPoweredOn, type BackendInstance, type InstanceDriver } from './instance-driver.ts'
+import type { Run, Step } from './machine-run.ts'
 import type { Deed } from './action-record.ts'
 import { afterDeed, findUnderWay, takeActionUnpowered, type ActionTrouble } from './machine-action.ts'
 import { describeTrouble } from './observation.ts'
 import { afterAction, decidePower } from './power.ts'
 import type { PowerRecord } from './power-record.ts'
 import type { PowerStore } from './power-store.ts'
+import { RebuildSteps } from './rebuild-steps.ts'
+import { SnapshotSteps, type SnapshotStepsOptions } from './snapshot-steps.ts'
+import { recovered } from './which-root-disk.ts'
 import { checkConnections } from './want.ts'
 
 /** After these errors the call goes on in the hypervisor, and may still succeed. */
 const UNDER_WAY = new Set(['MachineUnresponsive', 'HypervisorUnreachable', 'GuestAgentTimeout'])
 /** wake, start and pause; or save and what follows; the limit rules out endless loops */
 const MAX_POWER_STEPS = 3
+/** A machine whose disks were made is defined with them by another run before it starts. */
+const SOON_MS = 1
 
 const isUnderWay = (trouble: unknown): boolean => trouble instanceof TransientError && UNDER_WAY.has(trouble.reason)
-
-export interface Run {
-  document: InstanceDocument
-  context: RunContext
-  driver: InstanceDriver
-  want: InstanceWant
-}
-
-/** The machine after a step, and what failed of it. */
-export interface Step {
-  instance: BackendInstance
-  trouble?: unknown
-}
 
 export interface InstanceStepsOptions {
   store: PowerStore
@@ -43,13 +37,22 @@ export interface InstanceStepsOptions {
   sealing?: Pick<SealingKey, 'open'> | undefined
   /** A steady clock: setting the host's clock must not shorten a guest's time to shut down. */
   nowMs?: (() => number | Promise<number>) | undefined
+  readCapacity: ReadCapacity
+  /** Absent: copies of root disks are handed to nobody. */
+  imageServer?: SnapshotStepsOptions['server']
+  wake: (uid: string) => void
 }
 
 export class InstanceSteps {
+  readonly snapshots: SnapshotSteps
   readonly #options: InstanceStepsOptions
+  readonly #rebuilds: RebuildSteps
 
   constructor(options: InstanceStepsOptions) {
     this.#options = options
+    const { store, readCapacity, imageServer: server, wake } = options
+    this.snapshots = new SnapshotSteps({ store, readCapacity, server, wake })
+    this.#rebuilds = new RebuildSteps({ ...options, now: () => this.#now() })
   }
 
   /**
@@ -90,18 +93,42 @@ export class InstanceSteps {
       // Asked only where it matters: a guest that is in memory has not been stopped by the host.
       const hostStopping = !isPoweredOn(instance.power) && (await this.#options.isHostStopping(signal))
       const nowMs = await this.#now()
-      const decision = decidePower({ spec, bootId, grantedBootId, hostStopping, instance, record, nowMs })
+      const rebuild = await this.#rebuilds.see(document, context, record)
+      this.snapshots.takeTurn(record)
+      const capture = this.snapshots.see(record)
+      const decision = decidePower({
+        spec,
+        bootId,
+        grantedBootId,
+        hostStopping,
+        instance,
+        record,
+        nowMs,
+        rebuild,
+        capture,
+      })
       // The intent is stored first: after a kill between the two, the machine must not look like one that went off by itself.
       await this.#options.store.write(uid, record, decision.record)
       record = decision.record
       retryAfterMs = decision.retryAfterMs
       const { action, deed } = decision
+      if (decision.capture) {
+        this.snapshots.start(run, decision.capture, record)
+        continue
+      }
       if (deed !== undefined) {
         const after = await this.#doOnce(run, deed, record)
         await this.#options.store.write(uid, record, after)
         record = after
         instance = await getInstance(driver, uid, signal)
         continue
+      }
+      if (decision.make) {
+        const after = await this.#rebuilds.makeDisks(run, decision.make, record)
+        await this.#options.store.write(uid, record, after)
+        record = after
+        retryAfterMs = SOON_MS
+        break
       }
       if (action === undefined) break
       const startedAt = performance.now()
@@ -121,7 +148,17 @@ export class InstanceSteps {
       log.info({ action, durationMs: Math.round(performance.now() - startedAt) }, 'power changed')
       if (decision.retryAfterMs !== undefined) break
     }
+    record = await this.#rebuilds.dropSpareDisks(run, record, instance)
+    record = await this.snapshots.tidy(run, record)
     return { instance, trouble, record, retryAfterMs }
+  }
+
+  /** What the node remembers of it. @param found as it is, if it is there */
+  async recall({ uid, spec }: InstanceDocument, found: BackendInstance | undefined): Promise<PowerRecord> {
+    const read = await this.#options.store.read(uid)
+    const record = recovered(read, found, spec)
+    if (record !== read) await this.#options.store.write(uid, read, record)
+    return record
   }
 
   /**
@@ -130,18 +167,22 @@ export class InstanceSteps {
    * @returns after how long to look again
    */
   async actUnpowered(
-    { uid, spec }: InstanceDocument,
-    { bootId, log, signal }: RunContext,
+    document: InstanceDocument,
+    { bootId, log, signal, state }: RunContext,
     driver: InstanceDriver,
     trouble: ActionTrouble,
   ): Promise<number | undefined> {
+    const { uid, spec } = document
     const { store, isHostStopping } = this.#options
     try {
       const record = await store.read(uid)
       if (!spec.action && !findUnderWay(record)) return undefined
       const instance = (await driver.find(uid, signal)) ?? { power: 'off' as const, ioError: false }
       const hostStopping = !isPoweredOn(instance.power) && (await isHostStopping(signal))
-      const seen = { spec, bootId, hostStopping, instance, record, nowMs: await this.#now() }
+      const rebuild = await this.#rebuilds.see(document, { state }, record)
+      this.snapshots.takeTurn(record)
+      const capture = this.snapshots.see(record)
+      const seen = { spec, bootId, hostStopping, instance, record, nowMs: await this.#now(), rebuild, capture }
       const turn = takeActionUnpowered(seen, trouble)
       await store.write(uid, record, turn.record)
       return turn.lookAgainMs
@@ -168,7 +209,7 @@ export class InstanceSteps {
     }
   }
 
-  async #setPassword({ document: { uid, spec }, context, driver }: Omit<Run, 'want'>): Promise<void> {
+  async #setPassword({ document: { uid, spec }, context, driver }: Omit<Run, 'want' | 'wantWith'>): Promise<void> {
     const { action } = spec
     if (action?.sealedPassword === undefined)
       throw new TransientError('PasswordMissing', 'the node was told of no password: make a new InstanceAction')

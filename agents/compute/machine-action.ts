@@ -1,16 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is done to a machine once: how far it has come, kept in the machine's power record. Pure. Each step is recorded before it is taken, so
 // that after a kill at any point it goes on from there, or is said to be of unknown outcome (docs/decisions/0064).
-import { MACHINE_ACTIONS, type MachineAction, type MachineActionType } from '../../lib/contract/documents.ts'
+import type { MachineAction } from '../../lib/contract/documents.ts'
 import type { ObservedAction, RunState } from '../../lib/contract/documents.ts'
-import type { ActionRecord, Deed } from './action-record.ts'
+import { numberOf, type ActionRecord, type Deed } from './action-record.ts'
 import { isPoweredOn } from './instance-driver.ts'
 import { failed, found, put, stepped, succeeded, unknown } from './action-results.ts'
-import { observePower, withoutShutdown, type PowerRecord, type PowerSeen } from './power-record.ts'
+import { observePower, without, withoutShutdown, type PowerRecord, type PowerSeen } from './power-record.ts'
+import {
+  findRebuilt,
+  goOnMaking,
+  REBUILD_SHUTDOWN_MS,
+  startMaking,
+  taken,
+  whyNotRebuilt,
+  type RebuildSeen,
+  type RebuildTurn,
+} from './rebuild.ts'
+import { goOnCapturing, startCapturing, type CaptureSeen, type CaptureTurn } from './snapshot.ts'
+import { settled } from './which-root-disk.ts'
+import { findRefusal, isObeyed, otherRunState, whyTooLate } from './action-refusals.ts'
 import { forgetFailures } from './state-reset.ts'
 
 interface ActionSeen extends PowerSeen {
-  spec: { runState: RunState; action?: MachineAction | undefined }
+  spec: { runState: RunState; action?: MachineAction | undefined; rootDisksGiven?: number | undefined }
+  /** Where the next root disk of a rebuild is looked at. */
+  rebuild?: RebuildSeen | undefined
+  capture?: CaptureSeen | undefined
 }
 
 /** Why a run did not come to the power of its machine; `isTerminal`: only another document helps. */
@@ -20,8 +36,7 @@ export interface ActionTrouble {
   isTerminal: boolean
 }
 
-interface ActionTurn {
-  record: PowerRecord
+interface ActionTurn extends RebuildTurn, CaptureTurn {
   /** Instead of what the run state asks for. */
   stop?: { action: 'shutdown' | 'off'; retryAfterMs: number }
   deed?: Deed
@@ -50,17 +65,30 @@ export function findUnderWay({ actions }: PowerRecord): ActionRecord | undefined
 }
 
 /** What the node says of it. */
-export function toObservedAction({ uid, steps, result, reason, message }: ActionRecord): ObservedAction {
+export function toObservedAction({ uid, steps, result, reason, message, captured }: ActionRecord): ObservedAction {
   return {
     ...{ uid, steps },
     ...(result === undefined ? {} : { result }),
     ...(reason === undefined ? {} : { reason }),
     ...(message === undefined ? {} : { message }),
+    ...(captured === undefined ? {} : { captured }),
   }
 }
 
 /** The next step of the action under way, or of the one that its document asks for and that was never begun. */
 export function takeAction(seen: ActionSeen): ActionTurn {
+  const turn = takeTurn(seen)
+  const { record } = turn
+  const { action, rootDisksGiven } = seen.spec
+  const isAsked = action !== undefined && makesDisk(action) && !findAction(record, action.uid)
+  return isAsked || findUnderWay(record) ? turn : { ...turn, record: settled(record, rootDisksGiven) }
+}
+
+function makesDisk({ type }: Pick<MachineAction, 'type'>): boolean {
+  return type === 'Rebuild' || type === 'Rescue'
+}
+
+function takeTurn(seen: ActionSeen): ActionTurn {
   const reset = resetState(seen)
   if (reset) return { record: reset }
   const underWay = findUnderWay(seen.record)
@@ -85,26 +113,51 @@ export function takeActionUnpowered(
   const reset = resetState(seen)
   if (reset) return { record: reset }
   if (isPoweredOn(seen.instance.power)) return { record: giveUp(seen, trouble) }
-  const { record, lookAgainMs } = takeAction({ ...seen, record: observePower(seen) })
-  const starting = findUnderWay(record)
-  if (starting?.stage === 'starting' && trouble.isTerminal)
-    return { record: put(record, failed(starting, 'StartFailed', toStartFailed(`: ${trouble.message}`), nowMs)) }
-  return { record, ...(lookAgainMs === undefined ? {} : { lookAgainMs }) }
+  // Only a run that comes to the power of its machine takes a copy.
+  if (isSnapshotAsked(seen) && whyTooLate(seen.spec.action, nowMs) === undefined)
+    return { record: seen.record, lookAgainMs: LOOK_MS }
+  // Its disks would have been made by this run.
+  const wasMaking = findUnderWay(seen.record)?.stage === 'rebuilding'
+  const { record, lookAgainMs, holdMs, make } = takeAction({ ...seen, record: observePower(seen) })
+  const underWay = findUnderWay(record)
+  if (
+    trouble.isTerminal &&
+    underWay &&
+    (underWay.stage === 'starting' || (wasMaking && underWay.stage === 'rebuilding'))
+  )
+    return { record: put(record, failed(underWay, 'StartFailed', toStartFailed(`: ${trouble.message}`), nowMs)) }
+  // The run that follows is one in which they are made.
+  const makeMs = wasMaking ? LOOK_MS : SOON_MS
+  const againMs = make ? makeMs : (holdMs ?? lookAgainMs)
+  return { record, ...(againMs === undefined ? {} : { lookAgainMs: againMs }) }
+}
+
+function isSnapshotAsked(seen: ActionSeen): seen is ActionSeen & { spec: { action: MachineAction } } {
+  const { action } = seen.spec
+  return action?.type === 'Snapshot' && !findUnderWay(seen.record) && !findAction(seen.record, action.uid)
 }
 
 /** Before all others, since what hangs holds them up; nothing but the record is changed by it, so that it may as well be done twice. */
-function resetState({ spec: { action }, record, nowMs }: ActionSeen): PowerRecord | undefined {
+function resetState(seen: ActionSeen): PowerRecord | undefined {
+  const { nowMs } = seen
+  const { action } = seen.spec
+  let { record } = seen
   if (action?.type !== 'ResetState' || findAction(record, action.uid)) return undefined
   const late = whyTooLate(action, nowMs)
   if (late) return put(found(record), failed(toRecord(action, nowMs), late.reason, late.message, nowMs))
+  const started = findUnderWay(record)
+  record = (started && findRebuilt(seen, started)) ?? record
   const underWay = findUnderWay(record)
   const message = 'it was given up by a ResetState: it may have been done, or not'
   const free = underWay ? put(record, unknown(underWay, message, nowMs)) : record
   return put(forgetFailures(found(free)), succeeded(stepped(toRecord(action, nowMs), 'StateReset', nowMs), nowMs))
 }
 
-function giveUp({ record, spec, nowMs }: ActionSeen, { reason, message, isTerminal }: ActionTrouble): PowerRecord {
+function giveUp(seen: ActionSeen, { reason, message, isTerminal }: ActionTrouble): PowerRecord {
+  const { record, spec, nowMs } = seen
   const underWay = findUnderWay(record)
+  const rebuilt = underWay && findRebuilt(seen, underWay)
+  if (rebuilt) return rebuilt
   const asked = spec.action && !findAction(record, spec.action.uid) ? toRecord(spec.action, nowMs) : undefined
   const action = underWay ?? asked
   return action && isTerminal ? put(record, failed(action, reason, message, nowMs)) : record
@@ -130,11 +183,20 @@ const DEEDS: Readonly<Record<string, { deed: Deed; step: string }>> = {
   SetAdminPassword: { deed: 'setAdminPassword', step: 'PasswordSet' },
 }
 
-function toRecord({ uid, type, softTimeoutSeconds, notAfter }: MachineAction, nowMs: number): ActionRecord {
+/** For messages. */
+const WHAT: Readonly<Record<string, string>> = { Rebuild: 'rebuild', Rescue: 'rescue', Unrescue: 'unrescue' }
+
+function toRecord(asked: MachineAction, nowMs: number): ActionRecord {
+  const { uid, type, softTimeoutSeconds, notAfter, rebuild, rescue, rescueDisk, snapshot } = asked
+  const usualMs = makesDisk(asked) || type === 'Unrescue' ? REBUILD_SHUTDOWN_MS : SOFT_TIMEOUT_MS
   return {
+    ...(type === 'Rebuild' && rebuild ? { rebuild } : {}),
+    ...(type === 'Rescue' && rescue ? { rescue } : {}),
+    ...(type === 'Unrescue' && rescueDisk !== undefined ? { rescueDisk } : {}),
+    ...(snapshot ? { snapshot: { imageUid: snapshot.imageUid, quiesce: snapshot.quiesce } } : {}),
     ...(notAfter === undefined ? {} : { notAfterMs: Date.parse(notAfter) }),
     ...{ uid, type, steps: [], stage: 'acting', stageAtMs: nowMs },
-    softTimeoutMs: softTimeoutSeconds === undefined ? SOFT_TIMEOUT_MS : softTimeoutSeconds * 1000,
+    softTimeoutMs: softTimeoutSeconds === undefined ? usualMs : softTimeoutSeconds * 1000,
   }
 }
 
@@ -146,66 +208,80 @@ function begin(seen: ActionSeen, asked: MachineAction): ActionTurn {
     const message = 'the node’s record of what was done to the machine could not be read: it may have been done before'
     return { record: put(found(seen.record), unknown(action, message, nowMs)) }
   }
-  const refusal = whyTooLate(asked, nowMs) ?? findRefusal(seen, type)
+  const refusal = whyTooLate(asked, nowMs) ?? findRefusal(seen, asked)
   if (refusal) return { record: put(seen.record, failed(action, refusal.reason, refusal.message, nowMs)) }
+  if (type === 'Snapshot') return beginSnapshot(seen, action)
   const deed = DEEDS[type]
   if (deed) return { record: put(seen.record, action), deed: deed.deed }
+  const notNow = makesDisk(asked) ? whyNotRebuilt(seen, action, asked) : undefined
+  if (notNow?.reason !== undefined)
+    return { record: put(seen.record, failed(action, notNow.reason, notNow.message, nowMs)) }
+  if (notNow) return { record: seen.record, lookAgainMs: LOOK_MS }
   const record = withoutShutdown(seen.record)
-  if (instance.power === 'off') {
-    // As if it had been asked to stop: its restart policy has no say.
-    const starting = { ...action, stage: 'starting' as const }
-    return goOn({ ...seen, record: put({ ...record, because: 'Requested', ends: 0 }, starting) }, starting)
-  }
+  if (instance.power === 'off') return onceOff(seen, action)
   const stopping = { ...action, stage: 'stopping' as const }
   return goOn({ ...seen, record: put(record, stopping) }, stopping)
 }
 
-/** What was asked for long ago, of a node that was silent since, is expected by nobody. */
-function whyTooLate({ notAfter }: MachineAction, nowMs: number): { reason: string; message: string } | undefined {
-  if (notAfter === undefined || nowMs <= Date.parse(notAfter)) return undefined
-  const message = `it was not begun: its time was over at ${notAfter}, and by the clock of the node it is ${new Date(nowMs).toISOString()}`
-  return { reason: 'DeadlineExceeded', message }
-}
-
-function findRefusal({ spec, instance }: ActionSeen, type: string): { reason: string; message: string } | undefined {
-  if (!MACHINE_ACTIONS.includes(type as MachineActionType))
-    return { reason: 'UnsupportedAction', message: `the agent of the node does not know ${type}: update it` }
-  if (spec.runState !== 'Running') return otherRunState(spec.runState)
-  if (type === 'HardReboot' || instance.power === 'running') return undefined
-  const help = type === 'SoftReboot' ? ': a hard reboot ends, and starts, it in any state' : ''
-  return { reason: 'InstanceNotRunning', message: `the machine is ${instance.power}${help}` }
-}
-
-function otherRunState(runState: RunState): { reason: string; message: string } {
-  return { reason: 'RunStateChanged', message: `spec.runState of the machine is ${runState}` }
+function beginSnapshot(seen: ActionSeen, action: ActionRecord): ActionTurn {
+  if (action.snapshot) return startCapturing(seen, action)
+  const message = 'the node was not told what it is for'
+  return { record: put(seen.record, failed(action, 'UnsupportedAction', message, seen.nowMs)) }
 }
 
 function goOn(seen: ActionSeen, action: ActionRecord): ActionTurn {
+  if (action.stage === 'capturing') return goOnCapturing(seen, action)
   const { record, nowMs, spec } = seen
   if (action.stage === 'acting') {
     const message = 'the agent of the node was interrupted right when it was done: it may have been, or not'
     return { record: put(record, unknown(action, message, nowMs)) }
   }
-  if (spec.runState !== 'Running') {
+  const rebuilt = findRebuilt(seen, action)
+  if (rebuilt) return { record: rebuilt }
+  if (!isObeyed(action.type, spec.runState)) {
     const { reason, message } = otherRunState(spec.runState)
-    return { record: put(record, failed(action, reason, `${message} now, which ended the reboot`, nowMs)) }
+    const what = WHAT[action.type] ?? 'reboot'
+    return { record: put(record, failed(action, reason, `${message} now, which ended the ${what}`, nowMs)) }
   }
   if (seen.instance.startLimitMs !== undefined) return { record }
-  return action.stage === 'stopping' ? stop(seen, action) : start(seen, action)
+  if (action.stage === 'stopping') return stop(seen, action)
+  if (action.stage !== 'rebuilding') return spec.runState === 'Running' ? start(seen, action) : staysOff(seen, action)
+  if (seen.instance.power === 'off') return goOnMaking(seen, action)
+  // It was started by others.
+  const stopping: ActionRecord = { ...action, stage: 'stopping', stageAtMs: nowMs }
+  return stop({ ...seen, record: put(record, stopping) }, stopping)
+}
+
+/** As if it had been asked to stop: its restart policy has no say. */
+function onceOff(seen: ActionSeen, action: ActionRecord): ActionTurn {
+  const { nowMs } = seen
+  const off: PowerRecord = { ...withoutShutdown(seen.record), because: 'Requested', ends: 0 }
+  if (numberOf(action) !== undefined) {
+    const record = startMaking(off, action, nowMs)
+    return goOnMaking({ ...seen, record }, findUnderWay(record) ?? action)
+  }
+  const starting: ActionRecord = { ...action, stage: 'starting', stageAtMs: nowMs }
+  // In one write: there is never a doubt which disk it boots from.
+  const next = action.type === 'Unrescue' ? { ...without(off, 'rescue'), hasSpareDisks: true as const } : off
+  return goOn({ ...seen, record: put(next, starting) }, starting)
+}
+
+/** It is to be off: from which disk it will start is settled. */
+function staysOff(seen: ActionSeen, action: ActionRecord): ActionTurn {
+  const { record, nowMs, instance } = seen
+  // Started by others, from another disk than that which was made.
+  if (numberOf(action) !== undefined && isPoweredOn(instance.power)) return start(seen, action)
+  return { record: taken(record, action, nowMs) }
 }
 
 function stop(seen: ActionSeen, action: ActionRecord): ActionTurn {
   const { record, nowMs, instance } = seen
-  if (instance.power === 'off') {
-    const starting: ActionRecord = { ...stepped(action, 'PoweredOff', nowMs), stage: 'starting', stageAtMs: nowMs }
-    const off = put({ ...withoutShutdown(record), because: 'Requested', ends: 0 }, starting)
-    return start({ ...seen, record: off }, starting)
-  }
+  if (instance.power === 'off') return onceOff(seen, stepped(action, 'PoweredOff', nowMs))
   const { shutdownAskedAtMs, shutdownSentAtMs } = record
   const isAsked = shutdownAskedAtMs !== undefined
   const endMs = (shutdownSentAtMs ?? shutdownAskedAtMs ?? nowMs) + action.softTimeoutMs
   // A guest that is not running cannot be asked.
-  if (action.type === 'SoftReboot' && instance.power === 'running' && nowMs < endMs) {
+  if (action.type !== 'HardReboot' && instance.power === 'running' && nowMs < endMs) {
     const asking = isAsked
       ? record
       : put({ ...record, shutdownAskedAtMs: nowMs }, stepped(action, 'ShutdownAsked', nowMs))
@@ -217,6 +293,10 @@ function stop(seen: ActionSeen, action: ActionRecord): ActionTurn {
 }
 
 function start({ record, nowMs, instance }: ActionSeen, action: ActionRecord): ActionTurn {
+  if (numberOf(action) !== undefined && isPoweredOn(instance.power)) {
+    const message = `the machine was started from root disk ${instance.rootDisk ?? 'unknown'} meanwhile, by others`
+    return { record: put(record, failed(action, 'StartFailed', message, nowMs)) }
+  }
   if (instance.power === 'running') return { record: put(record, succeeded(stepped(action, 'Started', nowMs), nowMs)) }
   const patienceMs = patienceOf(action)
   const leftMs = action.stageAtMs + patienceMs - nowMs

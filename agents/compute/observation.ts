@@ -41,7 +41,7 @@ export function toObservation(document: InstanceDocument, state: NodeState, now:
   }
   const error = toError(document, now)
   return {
-    state: toState(instance, because, findUnderWay(record) !== undefined),
+    state: toState(instance, because, isActedOn(record)),
     facts,
     ...(error === undefined ? {} : { error }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
@@ -97,6 +97,12 @@ export function describeTrouble(trouble: unknown): ObservedError {
   return { reason: 'AgentError', message, terminal: false }
 }
 
+/** A copy of its disk is taken beside what it does. */
+function isActedOn(record: PowerRecord): boolean {
+  const stage = findUnderWay(record)?.stage
+  return stage !== undefined && stage !== 'capturing'
+}
+
 /** @param isActedOn it is off only on its way to being on again */
 function toState(
   instance: BackendInstance,
@@ -131,7 +137,10 @@ export function listStages(
   { spec }: InstanceDocument,
   state: NodeState,
   instance: BackendInstance | undefined,
+  imageUid = spec.image.uid,
 ): Stage[] {
   const isOn = instance !== undefined && isPoweredOn(instance.power) && instance.startLimitMs === undefined
-  return isOn || state.findObserved('image', spec.image.uid)?.state === 'ready' ? ['ImageCached'] : []
+  // A disk that was made from another one has that.
+  const isThere = imageUid !== spec.image.uid || state.findObserved('image', imageUid)?.state === 'ready'
+  return isOn || isThere ? ['ImageCached'] : []
 }

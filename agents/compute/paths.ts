@@ -37,3 +37,6 @@ export const consoleLog = (paths: ComputePaths, uid: string): string =>
   join(consoleDir(paths), `${checkedUid(uid)}.log`)
 /** State of the role itself that must outlive the process. */
 export const computeDir = (paths: ComputePaths): string => join(paths.dataDir, 'compute')
+
+/** In a machine's folder: of files that a copy of its root disk is made of. */
+export const CAPTURE_PREFIX = 'capture.'

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a node remembers of a machine's power, and how observations change it. Pure.
+import type { MachineRescue } from '../../lib/contract/documents.ts'
 import type { BackendInstance, OffReason } from './instance-driver.ts'
 import type { ActionRecord } from './action-record.ts'
 import { isPoweredOn } from './instance-driver.ts'
+import type { RootDisk } from './root-disk.ts'
 
 /** `HostRebooted`: the host ended it, by a reboot, a shutdown or a signal to QEMU; the guest did not end by itself. */
 export const STOPPED_BECAUSE = ['Requested', 'GuestStopped', 'Crashed', 'HostRebooted'] as const
@@ -39,6 +41,16 @@ export interface PowerRecord {
   actions?: ActionRecord[]
   /** The record could not be read: an action of its document may have been done. */
   actionsLost?: true
+  /** Of the last rebuild; absent: its first one. */
+  rootDisk?: RootDisk
+  /** Up to this number no other root disk will be made any more. */
+  rootDisksSettled?: number
+  /** What it boots from in place of its root disk, until an Unrescue. */
+  rescue?: MachineRescue
+  /** There may be disks beside those that it has. */
+  hasSpareDisks?: true
+  /** There may be copies of its root disk beside them, or the guest's file systems may be frozen for one. */
+  hasCaptures?: true
 }
 
 export const NEW_RECORD: PowerRecord = { phase: 'new', ends: 0 }
@@ -48,7 +60,7 @@ export interface PowerSeen {
   bootId: string
   /** The host is shutting down: it is the cause of what ends now. */
   hostStopping: boolean
-  instance: Pick<BackendInstance, 'power' | 'offReason' | 'ioError' | 'startLimitMs'>
+  instance: Pick<BackendInstance, 'power' | 'offReason' | 'ioError' | 'startLimitMs' | 'rootDisk' | 'rescueDisk'>
   record: PowerRecord
   nowMs: number
 }

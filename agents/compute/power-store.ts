@@ -4,6 +4,13 @@ import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
+import {
+  CapturedDisk,
+  MachineImage,
+  MachineRebuild,
+  MachineRescue,
+  MachineSnapshot,
+} from '../../lib/contract/documents.ts'
 import { durably, readIfThere, writeWhole } from '../../lib/durable-files.ts'
 import { isDiskFull } from '../runtime/ballast.ts'
 import { OFF_REASONS } from './instance-driver.ts'
@@ -19,6 +26,11 @@ const Action = z.object({
     notAfterMs: z.number().optional(),
     stage: z.enum(ACTION_STAGES),
     stageAtMs: z.number(),
+    rebuild: MachineRebuild.optional(),
+    rescue: MachineRescue.optional(),
+    rescueDisk: z.int().min(1).optional(),
+    snapshot: MachineSnapshot.pick({ imageUid: true, quiesce: true }).optional(),
+    captured: CapturedDisk.optional(),
   },
   steps: z.array(z.object({ name: z.string(), time: z.string() })),
   result: z.enum(['Succeeded', 'Failed', 'Unknown']).optional(),
@@ -42,6 +54,17 @@ const Record = z.object({
   resumedAtMs: z.number().optional(),
   actions: z.array(Action).optional(),
   actionsLost: z.literal(true).optional(),
+  rootDisk: z
+    .object({
+      disks: z.object({ root: z.int().min(0), ephemeral: z.int().min(0) }),
+      image: MachineImage,
+      requireKvm: z.boolean(),
+    })
+    .optional(),
+  rootDisksSettled: z.int().min(0).optional(),
+  rescue: MachineRescue.optional(),
+  hasSpareDisks: z.literal(true).optional(),
+  hasCaptures: z.literal(true).optional(),
 })
 /** Version 0.1.0 counted only crashes. */
 const Kept = z.looseObject({ crashes: z.unknown().optional() })

@@ -2,8 +2,11 @@
 // Decides what to do about a machine's power. Pure: from the wanted state, the observed state and the record of what was done.
 import type { InstanceSpec } from '../../lib/contract/documents.ts'
 import { isPoweredOn, type PowerAction } from './instance-driver.ts'
-import type { Deed } from './action-record.ts'
+import type { ActionRecord, Deed, Making } from './action-record.ts'
 import { takeAction } from './machine-action.ts'
+import type { RebuildSeen } from './rebuild.ts'
+import type { CaptureSeen } from './snapshot.ts'
+import { isDefinedAsRecorded } from './which-root-disk.ts'
 import {
   forgetOldShutdown,
   observePower,
@@ -17,8 +20,11 @@ import {
 } from './power-record.ts'
 
 export interface PowerInput extends PowerSeen {
-  spec: Pick<InstanceSpec, 'runState' | 'restartPolicy' | 'offlineRestart' | 'action'>
+  spec: Pick<InstanceSpec, 'runState' | 'restartPolicy' | 'offlineRestart' | 'action' | 'rootDisksGiven'>
   grantedBootId: string
+  rebuild?: RebuildSeen | undefined
+  /** How far the copy of its root disk is that this process takes; undefined: it takes none. */
+  capture?: CaptureSeen | undefined
 }
 
 export interface PowerDecision {
@@ -27,11 +33,17 @@ export interface PowerDecision {
   action?: PowerAction
   /** In place of it. */
   deed?: Deed
+  /** In place of it: the disks of a rebuild, or of a rescue. */
+  make?: Making
+  /** Beside it: the root disk is to be copied from now on. */
+  capture?: ActionRecord
   /** Look again after this time even if nothing happens. */
   retryAfterMs?: number
 }
 
 const SHUTDOWN_LOOK_MS = 5_000
+/** It is defined anew by the next run. */
+const SOON_MS = 1
 /** A guest that could not even be asked for this long is destroyed like one that did not react: every stop ends. */
 const UNSENT_LIMIT_MS = 300_000
 const RESTART_FIRST_MS = 2_000
@@ -47,7 +59,14 @@ const HOST_STOPPING_LOOK_MS = 10_000
 export function decidePower(input: PowerInput): PowerDecision {
   const turn = takeAction({ ...input, record: observePower(input) })
   if (turn.stop) return { record: turn.record, ...turn.stop }
+  if (turn.capture) return { record: turn.record, capture: turn.capture }
   if (turn.deed) return { record: turn.record, deed: turn.deed }
+  if (turn.holdMs !== undefined) return { record: turn.record, retryAfterMs: turn.holdMs }
+  if (turn.make) return { record: turn.record, make: turn.make }
+  const { power } = input.instance
+  // It goes back to the disk that it had, or was given up right now: it does not start from another one than its record says.
+  if (power === 'off' && !isDefinedAsRecorded(input.instance, turn.record))
+    return { record: turn.record, retryAfterMs: SOON_MS }
   const decision = decideByRunState({ ...input, record: withdrawShutdown(turn.record, input) })
   const { lookAgainMs } = turn
   if (lookAgainMs === undefined) return decision
@@ -151,7 +170,7 @@ function notBefore({ because, startedAtMs, endedAtMs, bootId }: PowerRecord, end
 }
 
 function decideStopped({ instance, record, nowMs }: PowerInput): PowerDecision {
-  if (instance.power === 'off') return { record: { ...countsOf(record), phase: 'off', because: 'Requested', ends: 0 } }
+  if (instance.power === 'off') return { record: { ...lastingOf(record), phase: 'off', because: 'Requested', ends: 0 } }
   // A guest that is not running cannot be asked to shut down.
   if (instance.power !== 'running') return { record, action: 'off' }
   const { shutdownAskedAtMs, shutdownSentAtMs } = record
@@ -174,15 +193,23 @@ export function afterAction(record: PowerRecord, action: PowerAction, nowMs: num
   return record.shutdownSentAtMs === undefined ? { ...record, shutdownSentAtMs: nowMs } : record
 }
 
-type Lasting = Pick<PowerRecord, 'restarts' | 'restartedAfter' | 'actions' | 'actionsLost'>
+const LASTING = [
+  ...([
+    'restarts',
+    'restartedAfter',
+    'actions',
+    'actionsLost',
+    'rootDisk',
+    'rootDisksSettled',
+    'rescue',
+    'hasSpareDisks',
+    'hasCaptures',
+  ] as const),
+]
+type Lasting = Pick<PowerRecord, (typeof LASTING)[number]>
 
-function countsOf({ restarts, restartedAfter, actions, actionsLost }: PowerRecord): Lasting {
-  return {
-    ...(actions === undefined ? {} : { actions }),
-    ...(actionsLost === undefined ? {} : { actionsLost }),
-    ...(restarts === undefined ? {} : { restarts }),
-    ...(restartedAfter === undefined ? {} : { restartedAfter }),
-  }
+function lastingOf(record: PowerRecord): Lasting {
+  return Object.fromEntries(LASTING.flatMap((field) => (record[field] === undefined ? [] : [[field, record[field]]])))
 }
 
 function backOff(firstMs: number, maxMs: number, times: number): number {

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // From documents to what a driver is asked for: which other documents it depends on, and whether those are ready. Pure.
-import type { InstanceDocument, PortDocument } from '../../lib/contract/documents.ts'
+import type { InstanceDocument, MachineRescue, PortDocument } from '../../lib/contract/documents.ts'
 import type { NodeState } from '../runtime/reconciler.ts'
 import type { InstanceWant, NicWant } from './instance-driver.ts'
 import { checkConnection } from './own-volumes.ts'
+import type { RootDisk } from './root-disk.ts'
+import { presentRootDisk } from './which-root-disk.ts'
+import { NEW_RECORD } from './power-record.ts'
 
 export interface Waiting {
   reason: 'ImageNotReady' | 'PortNotReady' | 'VolumeNotReady'
@@ -32,14 +35,19 @@ export function findPorts(document: InstanceDocument, state: NodeState): PortDoc
 const isFor = ({ spec }: PortDocument, { uid }: InstanceDocument): boolean =>
   spec.instanceUid === undefined || spec.instanceUid === uid
 
-/** What a machine has to wait for before it can be built or started; undefined when everything is ready. */
-export function findWaiting(document: InstanceDocument, state: NodeState): Waiting | undefined {
+/**
+ * What a machine has to wait for before it can be built or started; undefined when everything is ready.
+ * @param root that it is to be defined with; absent: it has none yet
+ */
+export function findWaiting(
+  document: InstanceDocument,
+  state: NodeState,
+  root = presentRootDisk(NEW_RECORD, document.spec),
+): Waiting | undefined {
   const { spec } = document
-  const image = state.findObserved('image', spec.image.uid)
-  if (image?.state !== 'ready') {
-    const why = image?.error ? `: ${image.error.message}` : ''
-    return { reason: 'ImageNotReady', message: `the image is ${image?.state ?? 'not here'} on this node${why}` }
-  }
+  // A disk that was made here from another image than its document says is there, with what it is based on.
+  const lacks = root.image.uid === spec.image.uid ? whyNoImage(spec.image.uid, state) : undefined
+  if (lacks !== undefined) return { reason: 'ImageNotReady', message: lacks }
   const ports = findPorts(document, state)
   for (const { uid, name } of spec.ports) {
     const port = ports.find((found) => found.uid === uid)
@@ -63,19 +71,33 @@ export function findWaiting(document: InstanceDocument, state: NodeState): Waiti
   return undefined
 }
 
+/** Why the image is not on the node; undefined: it is. */
+export function whyNoImage(uid: string, state: NodeState): string | undefined {
+  const image = state.findObserved('image', uid)
+  if (image?.state === 'ready') return undefined
+  const why = image?.error ? `: ${image.error.message}` : ''
+  return `the image is ${image?.state ?? 'not here'} on this node${why}`
+}
+
 /** @throws TerminalError `VolumeUnsafe` for a volume that must not become a disk of this machine */
 export function checkConnections({ spec }: InstanceDocument, state: NodeState): void {
   for (const { uid, connection } of spec.volumes) checkConnection(uid, connection, state)
 }
 
-/** @param ports from findPorts. The volumes' connections are checked apart: a machine that is on must be stoppable whatever they are. */
+/** @param root that it is to be defined with; absent: it has none yet. @param ports from findPorts. The volumes' connections are checked apart: a machine that is on must be stoppable whatever they are. */
 export function toInstanceWant(
   document: InstanceDocument,
   ports: readonly PortDocument[],
   state: NodeState,
   configDriveFiles: ConfigDriveFiles,
+  root: RootDisk = presentRootDisk(NEW_RECORD, document.spec),
 ): InstanceWant {
   const { spec, versions } = document
+  const { image, disks, rescue } = root
+  // They describe the system that boots.
+  const { requireKvm } = rescue ?? root
+  const { properties } = (rescue ?? root).image
+  const isFirst = disks.root === 0 && disks.ephemeral === 0
   return {
     uid: document.uid,
     epoch: versions.epoch,
@@ -85,11 +107,13 @@ export function toInstanceWant(
     vcpus: spec.vcpus,
     memoryMiB: spec.memoryMiB,
     ...(spec.numa ? { numa: spec.numa } : {}),
-    requireKvm: spec.requireKvm,
-    root: { sha256: spec.image.sha256, format: spec.image.format, sizeBytes: rootBytes(document, state) },
+    requireKvm,
+    root: { sha256: image.sha256, format: image.format, sizeBytes: rootBytes(document, state, image.uid) },
+    ...(isFirst ? {} : { disks }),
+    ...(rescue ? { rescue: toRescueWant(rescue, state) } : {}),
     ephemeralGiB: spec.ephemeralGiB,
     swapMiB: spec.swapMiB,
-    properties: spec.image.properties,
+    properties,
     ports: spec.ports.map(({ uid }) => uid),
     nics: ports.map((port) => ({
       portUid: port.uid,
@@ -124,8 +148,18 @@ function slotOf({ spec }: InstanceDocument, portUid: string): number {
   return spec.ports[index]?.slot ?? index
 }
 
+function toRescueWant(rescue: MachineRescue, state: NodeState): InstanceWant['rescue'] {
+  const { sha256, format } = rescue.image
+  return { number: rescue.disk, sha256, format, sizeBytes: rescueBytes(rescue, state) }
+}
+
+/** What its image asks for, or the image's own size where that is larger. */
+export function rescueBytes({ image, sizeGiB }: MachineRescue, state: NodeState): number {
+  return Math.max(sizeGiB * GIB, state.findObserved('image', image.uid)?.facts?.virtualSizeBytes ?? 0)
+}
+
 /** The flavor's size, or the image's where that is larger. */
-export function rootBytes(document: InstanceDocument, state: NodeState): number {
-  const image = state.findObserved('image', document.spec.image.uid)
+export function rootBytes(document: InstanceDocument, state: NodeState, imageUid = document.spec.image.uid): number {
+  const image = state.findObserved('image', imageUid)
   return Math.max(document.spec.rootDiskGiB * GIB, image?.facts?.virtualSizeBytes ?? 0)
 }

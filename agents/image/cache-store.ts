@@ -6,7 +6,7 @@ import { durably, syncFolder } from '../../lib/durable-files.ts'
 import { isTerminal } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import { basePath, readEntries, removeEntry, sha256Of, writeMarker, type CacheEntry } from './cache-entries.ts'
-import { dropPartial } from './download.ts'
+import { dropPartial } from './partial-file.ts'
 import type { ImageFormat } from './header.ts'
 import { inspectInWorker } from './inspection.ts'
 

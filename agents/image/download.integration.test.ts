@@ -253,3 +253,19 @@ test('a link in place of the partial file is not followed', async () => {
   await expect(download(request())).rejects.toThrow('ELOOP')
   expect(await readFile(join(dir, 'victim'), 'utf8')).toBe('precious')
 })
+
+test.each(['ENOSPC', 'EDQUOT'])(
+  'a disk that is full in the middle (%s) is said to be, as its owner says it',
+  async (code) => {
+    server.script({ content, etag: '"1"' }, { content, etag: '"1"' })
+    let left = 4
+    const calls = {
+      run: <T>(work: () => Promise<T>): Promise<T> =>
+        left-- > 0 ? work() : Promise.reject(Object.assign(new Error('full'), { code })),
+    }
+    expect(await outcome({ calls })).toBe('transient ImageCacheFull')
+    left = 4
+    const noRoom = () => new TransientError('StoreFull', 'of another disk')
+    expect(await outcome({ calls, noRoom })).toBe('transient StoreFull')
+  },
+)

@@ -2,18 +2,19 @@
 // One attempt to download an image. The bytes that arrived stay in the partial file, so that the next attempt, also by another process
 // after a crash, resumes where this one ended.
 import { createHash, type Hash } from 'node:crypto'
-import { constants } from 'node:fs'
-import { open, rm, type FileHandle } from 'node:fs/promises'
-import { z } from 'zod'
 import { TerminalError, TransientError } from '../../lib/errors.ts'
-import { durably, hasCode, readIfThere, writeWhole } from '../../lib/durable-files.ts'
+import { hasCode } from '../../lib/durable-files.ts'
+import { UNBOUND, type FileCalls } from '../../lib/file-calls.ts'
 import type { AddressPolicy } from './allowed-addresses.ts'
-import { classify, openSource, RangeRefused, type SourceAnswer, type SourceLimits } from './source.ts'
+import { dropPartial, PartialFile } from './partial-file.ts'
+import { classify, openSource, RangeRefused, type Peer, type SourceAnswer, type SourceLimits } from './source.ts'
 import { ThroughputFloor } from './throughput.ts'
 
 export interface DownloadRequest {
   url: string
   caBundle?: string
+  /** Another node, in place of a web server. */
+  peer?: Peer
   /** The declared digest, if there is one. */
   sha256?: string
   /** The digest is from an earlier import, not from the Image's spec. */
@@ -25,9 +26,13 @@ export interface DownloadRequest {
   maxBytes: number
   limits: SourceLimits
   addresses: AddressPolicy
+  /** Of the disk of that file; absent: it is the node's own. */
+  calls?: FileCalls
   signal: AbortSignal
   /** Makes room for this many more bytes, or throws. */
   reserve(bytes: number): Promise<void>
+  /** What is said where the disk is full all the same; absent: of the node's cache. */
+  noRoom?: (cause: unknown) => TransientError
   /** In percent; called when it changes, if the size is known. */
   onProgress(percent: number): void
 }
@@ -42,9 +47,6 @@ const RESERVE_STEP_BYTES = 256 * 1024 * 1024
 /** The longest that a source which trickles just above the idle time-out may hold its place; the next attempt resumes. */
 const MAX_ATTEMPT_MS = 6 * 60 * 60 * 1000
 
-/** The URL may hold credentials: only its digest is stored. */
-const PartialRecord = z.looseObject({ uid: z.string(), urlSha256: z.string(), validator: z.string().optional() })
-
 const sha256Text = (text: string): string => createHash('sha256').update(text).digest('hex')
 
 /** A name for downloading one thing from one source; does not reveal the source. */
@@ -52,38 +54,40 @@ export function downloadKey(what: string, url: string): string {
   return `${what}-${sha256Text(url).slice(0, 16)}`
 }
 
-/** The document that the partial file belongs to; undefined when we did not write it. */
-export async function partialOwner(partialPath: string): Promise<string | undefined> {
-  return (await readRecord(partialPath))?.uid
-}
-
 /**
  * Downloads one image, or resumes its download. On success the partial file is complete, synced and matches the declared digest; the caller
  * moves it into place and calls `dropPartial`.
- * @throws TransientError ImageNotFound, ImageSourceUnavailable, DownloadTooSlow, ImageCacheFull; TerminalError ImageDigestMismatch,
- * ImageTooLarge, ImageSourceRefused
+ * @throws TransientError ImageNotFound, ImageSourceUnavailable, DownloadTooSlow, ImageCacheFull, or what `noRoom` says; TerminalError
+ * ImageDigestMismatch, ImageTooLarge, ImageSourceRefused
  */
 export async function download(wanted: DownloadRequest): Promise<Downloaded> {
+  try {
+    return await attemptTwice(wanted)
+  } catch (error) {
+    throw isFull(error) ? (wanted.noRoom ?? cacheFull)(error) : error
+  }
+}
+
+async function attemptTwice(wanted: DownloadRequest): Promise<Downloaded> {
   try {
     return await attempt(wanted)
   } catch (error) {
     if (!(error instanceof RangeRefused)) throw error
-    await dropPartial(wanted.partialPath)
+    await (wanted.calls ?? UNBOUND).run(() => dropPartial(wanted.partialPath))
     return attempt(wanted)
   }
 }
 
-export async function dropPartial(partialPath: string): Promise<void> {
-  await rm(partialPath, { force: true })
-  await rm(`${partialPath}.json`, { force: true })
+function isFull(error: unknown): boolean {
+  return hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT')
 }
 
 async function attempt(wanted: DownloadRequest): Promise<Downloaded> {
-  const file = await open(wanted.partialPath, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
+  const file = await PartialFile.open(wanted.partialPath, wanted.calls ?? UNBOUND)
   try {
     const resume = await resumable(wanted, file)
     const hash = createHash('sha256')
-    if (resume) await hashOf(file, resume.from, hash, wanted.signal)
+    if (resume) await file.addTo(hash, resume.from, wanted.signal)
     return await transfer(wanted, file, resume, hash)
   } finally {
     await file.close()
@@ -93,11 +97,11 @@ async function attempt(wanted: DownloadRequest): Promise<Downloaded> {
 /** @param hash of the bytes that are there already */
 async function transfer(
   wanted: DownloadRequest,
-  file: FileHandle,
+  file: PartialFile,
   resume: { from: number; validator: string } | undefined,
   hash: Hash,
 ): Promise<Downloaded> {
-  const { caBundle, url, limits, addresses } = wanted
+  const { caBundle, url, limits, addresses, peer } = wanted
   const floor = new ThroughputFloor(url, limits)
   const signal = AbortSignal.any([wanted.signal, floor.signal, AbortSignal.timeout(MAX_ATTEMPT_MS)])
   try {
@@ -107,6 +111,7 @@ async function transfer(
       addresses,
       signal,
       ...(caBundle ? { caBundle } : {}),
+      ...(peer ? { peer } : {}),
       ...(resume ? { resume } : {}),
     })
     if ('completeAt' in answer) return await finish(wanted, file, hash, { sizeBytes: answer.completeAt, resumed: true })
@@ -125,37 +130,25 @@ async function transfer(
 /** The remains of an earlier attempt, if they are from the same URL and the source can say whether it has changed since. */
 async function resumable(
   wanted: DownloadRequest,
-  file: FileHandle,
+  file: PartialFile,
 ): Promise<{ from: number; validator: string } | undefined> {
-  const { size } = await file.stat()
+  const size = await file.size()
   if (size === 0) return undefined
-  const record = await readRecord(wanted.partialPath)
+  const record = await file.readRecord()
   if (record?.validator === undefined || record.urlSha256 !== sha256Text(wanted.url)) return undefined
   return { from: size, validator: record.validator }
 }
 
-async function readRecord(partialPath: string): Promise<z.infer<typeof PartialRecord> | undefined> {
-  const text = await readIfThere(`${partialPath}.json`)
-  try {
-    return text === undefined ? undefined : PartialRecord.parse(JSON.parse(text))
-  } catch {
-    return undefined // not our file: start over
-  }
-}
-
 async function receive(
   wanted: DownloadRequest,
-  file: FileHandle,
+  file: PartialFile,
   answer: SourceAnswer,
   { hash, signal, floor }: { hash: Hash; signal: AbortSignal; floor: ThroughputFloor },
 ): Promise<Downloaded> {
   const { totalBytes } = answer
   if (totalBytes !== undefined && totalBytes > wanted.maxBytes) throw tooLarge(wanted.maxBytes)
-  await file.truncate(answer.from)
-  // Written before the first byte: a partial file without its record is never resumed.
   const record = { uid: wanted.uid, urlSha256: sha256Text(wanted.url), validator: answer.validator }
-  await writeWhole(`${wanted.partialPath}.json`, JSON.stringify(record))
-
+  await file.begin(answer.from, record)
   let at = answer.from
   let reserved = at
   let percent = -1
@@ -168,14 +161,14 @@ async function receive(
         await wanted.reserve(step)
         reserved += step
       }
-      await writeAll(file, chunk, at)
+      await file.writeAll(chunk, at)
       hash.update(chunk)
       at += chunk.length
       const now = totalBytes ? Math.min(99, Math.floor((at / totalBytes) * 100)) : -1
       if (now > percent) wanted.onProgress((percent = now))
     }
   } catch (error) {
-    throw hasCode(error, 'ENOSPC') ? cacheFull(error) : classify(error, { url: wanted.url, signal })
+    throw isFull(error) ? error : classify(error, { url: wanted.url, signal })
   }
   // The end of an HTTP/1.0 response is the end of its connection: only the length tells whether it was complete.
   if (totalBytes !== undefined && at !== totalBytes) {
@@ -186,13 +179,13 @@ async function receive(
 
 async function finish(
   wanted: DownloadRequest,
-  file: FileHandle,
+  file: PartialFile,
   hash: Hash,
   { sizeBytes, resumed, isInternal = true }: { sizeBytes: number; resumed: boolean; isInternal?: boolean },
 ): Promise<Downloaded> {
   const sha256 = hash.digest('hex')
   if (wanted.sha256 !== undefined && sha256 !== wanted.sha256) {
-    await dropPartial(wanted.partialPath)
+    await file.drop()
     // The file may be a mix of two versions, or damaged by a power cut: only a download in one piece proves that the source has another
     // digest.
     if (resumed) {
@@ -203,26 +196,8 @@ async function finish(
     }
     throw otherBytes(wanted, isInternal ? undefined : { sizeBytes, sha256 })
   }
-  await durably('sync', wanted.partialPath, () => file.sync())
+  await file.sync()
   return { sha256, sizeBytes }
-}
-
-async function hashOf(file: FileHandle, length: number, hash: Hash, signal: AbortSignal): Promise<void> {
-  const buffer = Buffer.alloc(1024 * 1024)
-  for (let at = 0; at < length;) {
-    signal.throwIfAborted()
-    const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, length - at), at)
-    if (bytesRead === 0) throw new Error('the partial file became shorter while it was read')
-    hash.update(buffer.subarray(0, bytesRead))
-    at += bytesRead
-  }
-}
-
-async function writeAll(file: FileHandle, chunk: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < chunk.length;) {
-    const { bytesWritten } = await file.write(chunk, done, chunk.length - done, position + done)
-    done += bytesWritten
-  }
 }
 
 /** @param found undefined for a source in an internal network: its digest is not revealed to whoever can write a URL */

@@ -6,14 +6,16 @@ import { isTerminal } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import { isIntact, touch, type CacheEntry } from './cache-entries.ts'
 import { CacheStore } from './cache-store.ts'
-import { cacheFull, download, downloadKey, dropPartial, partialOwner } from './download.ts'
+import { cacheFull, download, downloadKey } from './download.ts'
 import type { ImageFormat } from './header.ts'
 import type { ImageSettings } from './image-settings.ts'
 import { inspectHead } from './inspect-file.ts'
 import { inspectInWorker } from './inspection.ts'
 import { findOverlayBases } from './overlays.ts'
+import { dropPartial, partialOwner } from './partial-file.ts'
 import { SharedWork, type Joining, type WorkProgress } from './shared-work.ts'
-import type { SourceLimits } from './source.ts'
+import type { PeerCredentials } from '../transfer/peer-files.ts'
+import type { Peer, SourceLimits } from './source.ts'
 
 export interface ImageCacheOptions {
   /** `/var/lib/nephele/images/_base` */
@@ -25,6 +27,8 @@ export interface ImageCacheOptions {
   keepFreeBytes: number
   parallelDownloads: number
   limits: SourceLimits
+  /** The key by which it reads from other nodes; absent: from none. */
+  readPeer?: () => Promise<PeerCredentials>
   log: Logger
 }
 
@@ -32,6 +36,8 @@ export interface WantedImage {
   uid: string
   url: string
   caBundle?: string
+  /** The node that serves it there. */
+  peer?: string
   sha256?: string
   /** These bytes were read from this URL for this image before, on this node or elsewhere: an existing copy may be used. */
   imported?: boolean
@@ -145,9 +151,10 @@ export class ImageCache {
         partialPath,
         limits,
         addresses: settings,
-        maxBytes: settings.maxImageBytes,
+        maxBytes: settings.maxBytesOf(want),
         signal: who.signal,
         onProgress: who.onProgress,
+        ...(await this.#peerOf(want)),
         ...(want.caBundle === undefined ? {} : { caBundle: want.caBundle }),
         ...(want.sha256 === undefined ? {} : { sha256: want.sha256 }),
         imported: want.imported === true,
@@ -171,6 +178,12 @@ export class ImageCache {
     } finally {
       this.#promisedBytes -= promised
     }
+  }
+
+  async #peerOf({ peer }: WantedImage): Promise<{ peer?: Peer }> {
+    if (peer === undefined) return {}
+    const credentials = await this.#options.readPeer?.()
+    return credentials ? { peer: { name: peer, ...credentials } } : {}
   }
 
   async #makeRoom(bytes: number, signal: AbortSignal): Promise<void> {

@@ -43,6 +43,7 @@ export class ImageReconciler implements KindReconciler<'image'> {
           url: spec.url,
           format: spec.format,
           imported: spec.imported === true,
+          ...(spec.peer === undefined ? {} : { peer: spec.peer }),
           ...(spec.caBundle === undefined ? {} : { caBundle: spec.caBundle }),
           ...(spec.sha256 === undefined ? {} : { sha256: spec.sha256 }),
         },

@@ -31,3 +31,13 @@ test('says whether anything changed, and goes back to the defaults when nothing 
   expect([settings.maxImageBytes, settings.allowedNetworks]).toEqual([64 * 2 ** 30, []])
   expect(settings.maxCacheBytes(200)).toBe(100)
 })
+
+test('the limit of one image is for web servers, not for what nodes of the cloud hand over', () => {
+  const settings = new ImageSettings()
+  settings.tell({ maxSizeGiB: 1 })
+  const sha256 = '0'.repeat(64)
+  expect([settings.maxBytesOf({}), settings.maxBytesOf({ sha256 })]).toEqual([2 ** 30, 2 ** 30])
+  expect(settings.maxBytesOf({ peer: 's1', sha256 })).toBeGreaterThan(2 ** 50)
+  // Nobody could say that it is what it should be.
+  expect(settings.maxBytesOf({ peer: 's1' })).toBe(2 ** 30)
+})

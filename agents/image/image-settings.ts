@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { networkInterfaces } from 'node:os'
-import type { NodeSpec } from '../../lib/contract/documents.ts'
+import type { ImageSpec, NodeSpec } from '../../lib/contract/documents.ts'
 import type { AddressPolicy } from './allowed-addresses.ts'
 
 const GIB = 2 ** 30
@@ -25,6 +25,14 @@ export class ImageSettings implements AddressPolicy {
 
   get maxImageBytes(): number {
     return (this.#told.maxSizeGiB ?? DEFAULT_IMAGE_SETTINGS.maxSizeGiB) * GIB
+  }
+
+  /**
+   * The most that is read of one image. The limit is for web servers: what another node hands over is the cloud's own, it has a digest, and was counted when
+   * it was taken; the cache's own limit holds for it too.
+   */
+  maxBytesOf({ peer, sha256 }: Pick<ImageSpec, 'peer' | 'sha256'>): number {
+    return peer !== undefined && sha256 !== undefined ? Number.MAX_SAFE_INTEGER : this.maxImageBytes
   }
 
   /** @param diskBytes the size of the cache's file system */

@@ -4,7 +4,7 @@ import { open, type FileHandle } from 'node:fs/promises'
 import { TerminalError } from '../../lib/errors.ts'
 import { inspectImage, type ImageFormat, type InspectedImage } from './header.ts'
 import { MAGIC_HEAD_BYTES, MAGIC_TAIL_BYTES } from './magic.ts'
-import type { Qcow2Header } from './qcow2.ts'
+import { parseQcow2, type Qcow2Header } from './qcow2.ts'
 import { findFault, offsetOf } from './qcow2-tables.ts'
 
 /**
@@ -26,6 +26,13 @@ export function inspectWhole(path: string, declared: ImageFormat): Promise<Inspe
     if (image.qcow2) await checkTables(file, image.qcow2, fileBytes)
     return image
   })
+}
+
+/** The header of a qcow2 file of our own, which may be based on another. @throws Qcow2FormatError */
+export function inspectBacked(path: string): Promise<Qcow2Header> {
+  return withFile(path, async (file, fileBytes) =>
+    parseQcow2(await readAt(file, 0, Math.min(fileBytes, MAGIC_HEAD_BYTES)), fileBytes),
+  )
 }
 
 async function withFile<T>(path: string, work: (file: FileHandle, fileBytes: number) => Promise<T>): Promise<T> {

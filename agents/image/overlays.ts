@@ -35,7 +35,8 @@ async function entries(path: string) {
   return unlessMissing(() => readdir(path, { withFileTypes: true }), [])
 }
 
-async function backingOf(path: string): Promise<string | undefined> {
+/** The file that a disk says it is based on; undefined: none, or it is no qcow2. */
+export async function backingOf(path: string): Promise<string | undefined> {
   const file = await unlessMissing(() => open(path, constants.O_RDONLY | constants.O_NOFOLLOW), undefined)
   if (!file) return undefined
   try {

@@ -28,6 +28,7 @@ import {
   removeNamespace,
   type Neighbour,
 } from './network-namespace.ts'
+import { OneAtATime } from '../../lib/one-at-a-time.ts'
 
 export interface MetadataServiceOptions {
   driver: PortDriver
@@ -52,7 +53,8 @@ export class MetadataService implements NetworkService {
   readonly #fixed = new Map<string, Fixed>()
   readonly #madeAs = new Map<string, string>()
   /** Changes to one network run one at a time: several of its ports are reconciled concurrently. */
-  readonly #turns = new Map<string, Promise<void>>()
+  /** By network. */
+  readonly #turns = new Map<string, OneAtATime>()
 
   constructor(options: MetadataServiceOptions) {
     this.#options = options
@@ -164,13 +166,12 @@ export class MetadataService implements NetworkService {
   }
 
   async #inTurn(networkUid: string, work: () => Promise<void>): Promise<void> {
-    const turn = (this.#turns.get(networkUid) ?? Promise.resolve()).then(work)
-    const settled = turn.catch(() => undefined)
-    this.#turns.set(networkUid, settled)
+    const turns = this.#turns.get(networkUid) ?? new OneAtATime()
+    this.#turns.set(networkUid, turns)
     try {
-      await turn
+      await turns.run(work)
     } finally {
-      if (this.#turns.get(networkUid) === settled) this.#turns.delete(networkUid)
+      if (turns.isIdle) this.#turns.delete(networkUid)
     }
   }
 }

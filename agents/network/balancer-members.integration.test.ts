@@ -146,6 +146,76 @@ test.each([
   180_000,
 )
 
+/** Both members listen at another port than the balancer. */
+async function balanceTo(protocol: 'udp' | 'sctp'): Promise<void> {
+  const members = [0, 1].map((at) => ({
+    ...{ address: addressOf(at), port: 5353, portUid: uids.get(cluster.nodes[at]!) ?? '' },
+  }))
+  const listeners: LogicalListener[] = [{ protocol, port: 53, members }]
+  const want = { addresses: [VIP], externalAddresses: [], listeners, networkUids: [networkUid], routerUid }
+  await driver.ensure({ kind: 'LoadBalancer', ...owner, uid: balancerUid, ...want }, soon())
+}
+
+test('datagrams of one client port go to one member, and those of several to both', async () => {
+  await balanceTo('udp')
+  const ends = cluster.nodes
+    .slice(0, 2)
+    .map(({ node, name }) => startInNode(node, ['socat', 'UDP-RECVFROM:5353,fork', `SYSTEM:echo ${name}`]))
+  const client = cluster.nodes[2]!
+  /** The address that answers has to be the one that was asked: the client's socket takes no other. */
+  const ask = (port: number) =>
+    until(
+      async () =>
+        (await client.run('sh', '-c', `echo q | socat -t 2 - UDP:${VIP}:53,sourceport=${port}`)).trim() || undefined,
+      'an answer',
+      20_000,
+    )
+  const byPort = new Map<number, string>()
+  for (let port = 20_001; new Set(byPort.values()).size < 2 && port < 20_040; port++) byPort.set(port, await ask(port))
+  expect(new Set(byPort.values())).toEqual(new Set(['left', 'right']))
+  for (const [port, name] of [...byPort].slice(-3)) expect([port, await ask(port)]).toEqual([port, name])
+  for (const end of ends) end()
+}, 120_000)
+
+const CRC32C = `
+def crc32c(data):
+  crc = 0xffffffff
+  for byte in data:
+    crc ^= byte
+    for _ in range(8): crc = (crc >> 1) ^ (0x82f63b78 if crc & 1 else 0)
+  return (crc ^ 0xffffffff).to_bytes(4, "little")`
+/** Prints ports and checksum of SCTP packets of the client, for some seconds. RFC 9260: 3.1, appendix A. */
+const SCTP_LISTENER = `import socket, time
+${CRC32C}
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 132)
+s.settimeout(1)
+end = time.time() + 9
+while time.time() < end:
+  try: packet = s.recv(2000)[20:]
+  except OSError: continue
+  good = crc32c(packet[:8] + bytes(4) + packet[12:]) == packet[8:12]
+  print(int.from_bytes(packet[:2], "big"), int.from_bytes(packet[2:4], "big"), "good" if good else "bad")`
+/** An INIT from each of sixteen ports: the kernel may have no SCTP of its own. */
+const SCTP_CLIENT = `import socket, struct, time
+${CRC32C}
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 132)
+for i in range(16):
+  head = struct.pack("!HHI", 30000 + i, 53, 0)
+  init = struct.pack("!BBHIIHHI", 1, 0, 20, 4660 + i, 65535, 1, 1, 1)
+  s.sendto(head + crc32c(head + bytes(4) + init) + init, ("${VIP}", 0))
+  time.sleep(0.2)`
+
+test('associations of SCTP are shared out by their ports, and arrive with a checksum that fits', async () => {
+  await balanceTo('sctp')
+  const heard = cluster.nodes.slice(0, 2).map((node) => node.run('python3', '-c', SCTP_LISTENER))
+  await new Promise((resolve) => setTimeout(resolve, 2_000))
+  await cluster.nodes[2]!.run('python3', '-c', SCTP_CLIENT)
+  const [left = [], right = []] = (await Promise.all(heard)).map((text) => text.trim().split('\n'))
+  expect(left.length).toBeGreaterThan(0)
+  expect(right.length).toBeGreaterThan(0)
+  expect([...left, ...right].sort()).toEqual(Array.from({ length: 16 }, (_, i) => `${30_000 + i} 5353 good`))
+}, 60_000)
+
 test('a member without port security reaches no other of its node in the balancer’s name; one that gets itself is let in', async () => {
   const other = cluster.nodes[1]!
   const fixedIPs = [{ subnetUid: subnet.uid, address: addressOf(3), hasDhcp: true }]

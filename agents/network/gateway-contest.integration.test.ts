@@ -53,9 +53,12 @@ afterAll(async () => {
   await cluster?.stop()
 }, 60_000)
 
-/** How often the claim changes, what the operator says meanwhile, and how often it is told of a move. */
-async function watch(ms: number): Promise<{ changes: number; carriers: string[]; moves: number }> {
-  const end = performance.now() + ms
+/**
+ * How often the claim changes, what the operator says meanwhile, and how often it is told of a move.
+ * It looks for that long, and on until there were `least` changes (a minute at most): how fast the two take it from each other is the machine's doing.
+ */
+async function watch(ms: number, least = 0): Promise<{ changes: number; carriers: string[]; moves: number }> {
+  const start = performance.now()
   let [changes, moves] = [0, 0]
   const carriers: string[] = []
   const stop = driver.onGatewayMoves(() => {
@@ -67,7 +70,8 @@ async function watch(ms: number): Promise<{ changes: number; carriers: string[];
       .flatMap((row) => readUuids(row['chassis']))
       .join()
   let last = claim()
-  while (performance.now() < end) {
+  const goesOn = (passed: number) => passed < ms || (changes < least && passed < 60_000)
+  while (goesOn(performance.now() - start)) {
     await sleep(20)
     const now = claim()
     if (now !== last) changes++
@@ -87,14 +91,13 @@ test('it stays with the first one while they are apart, and afterwards', async (
   for (const way of WAYS) await left.run('ovs-ofctl', 'add-flow', 'br-phys', `priority=1000,${way},actions=drop`)
   // BFD, and a few claims that might be a fail-over.
   await watch(4000)
-  const apart = await watch(8000)
-  console.log(`the claim changed ${apart.changes} times in eight seconds`)
-  expect(apart.changes).toBeGreaterThan(4)
+  const apart = await watch(8000, 5)
+  expect(apart.changes).toBeGreaterThanOrEqual(5)
   expect(apart).toMatchObject({ carriers: ['left'], moves: 0 })
   for (const way of WAYS) await left.run('ovs-ofctl', 'del-flows', 'br-phys', way)
   await sleep(8000)
   expect(await watch(2000)).toEqual({ changes: 0, carriers: ['left'], moves: 0 })
-}, 90_000)
+}, 150_000)
 
 test('those who asked while the database was away are told once it is back', async () => {
   const moves: string[][] = []

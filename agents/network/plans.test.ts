@@ -57,6 +57,7 @@ describe('ports', () => {
       device: 'tapp1',
       instance: 'b/7',
       logicalPort: 'p1',
+      ofport: 5,
       installed: true,
       linkUp: true,
     })

@@ -58,6 +58,8 @@ export interface PluggedPort {
   socketPath?: string
   mtu?: number
   logicalPort: string
+  /** Its number in its bridge; absent: the switch has given it none. */
+  ofport?: number
   /** Of a network that an SDN controller realises. */
   controlled?: Pick<Controlled, 'controller' | 'bridge'>
   /** What its SDN controller says against it. */

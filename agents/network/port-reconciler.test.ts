@@ -189,6 +189,24 @@ describe('a virtual function', () => {
   })
 })
 
+test('a port goes, and what served it, also where the switch does not let go of its packet rates', async () => {
+  const steps: string[] = []
+  const service = { attach: () => Promise.resolve(), detach: () => Promise.resolve(void steps.push('detached')) }
+  const keep = () => {
+    steps.push('rates')
+    return Promise.reject(new Error('no bridge'))
+  }
+  const paths = { dataDir: '/none', runDir: '/none' }
+  const reconciler = new PortReconciler({
+    driver: new MemoryPortDriver(),
+    paths,
+    services: [service],
+    rates: { keep },
+  })
+  expect(await reconciler.remove({ ...document, tombstone: true } as never, context)).toEqual({ state: 'gone' })
+  expect(steps).toEqual(['detached', 'rates'])
+})
+
 describe('a vhost-user port', () => {
   let dir: string, driver: MemoryPortDriver, reconciler: PortReconciler, run: string | undefined
   beforeEach(() => {

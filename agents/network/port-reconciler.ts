@@ -7,6 +7,7 @@ import { tapName, vhostUserSocket, type ComputePaths } from '../compute/paths.ts
 import type { KindReconciler, Observation, RunContext, Wake } from '../runtime/reconciler.ts'
 import { Subports } from './subports.ts'
 import { deviceInstance, watchLinks } from './host-links.ts'
+import type { PacketRates } from './packet-rates.ts'
 import {
   isDoubtful,
   isPassing,
@@ -38,6 +39,8 @@ export interface PortReconcilerOptions {
   ready?: (signal: AbortSignal) => Promise<void>
   /** The bridge of an SDN controller; undefined: the node has none. */
   bridgeOf?: (controller: NonNullable<PortDocument['spec']['controller']>) => string | undefined
+  /** Absent: the node polices none. */
+  rates?: Pick<PacketRates, 'keep'>
   /** For ports that are one; absent: the node gives none. */
   functions?: Pick<VirtualFunctions, 'ensure' | 'release' | 'list'>
   /** In milliseconds, never set back. */
@@ -84,8 +87,14 @@ export class PortReconciler implements KindReconciler<'port'> {
   }
 
   async reconcile(document: PortDocument, context: RunContext): Promise<Observation<'port'>> {
-    const { driver, services } = this.#options
     if (document.spec.virtualFunction) return this.#asFunction(document, document.spec.virtualFunction)
+    const observation = await this.#inSwitch(document, context)
+    const soonerMs = await this.#options.rates?.keep(document, context)
+    return soonerMs === undefined ? observation : { retryAfterMs: soonerMs, ...observation }
+  }
+
+  async #inSwitch(document: PortDocument, context: RunContext): Promise<Observation<'port'>> {
+    const { driver, services } = this.#options
     this.#subports.add(document)
     // No service of ours is on a network of an SDN controller.
     for (const service of document.spec.controller ? [] : services) await service.attach(document, context)
@@ -127,6 +136,11 @@ export class PortReconciler implements KindReconciler<'port'> {
     for (const [device, uid] of this.#uidOfDevice) if (uid === tombstone.uid) this.#uidOfDevice.delete(device)
     this.#subports.remove(tombstone.uid)
     this.#waitingSince.delete(tombstone.uid)
+    await this.#options.rates?.keep(tombstone, context).catch((error: unknown) => {
+      context.signal.throwIfAborted()
+      // The next run of any port looks again: what has its interface's number then is not limited by it.
+      context.log.warn({ err: error }, 'packet rates of a port that is gone are still in the switch')
+    })
     return { state: 'gone' }
   }
 

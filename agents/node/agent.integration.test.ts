@@ -18,6 +18,7 @@ import { NodeCertificates } from '../../operator/bus/certificates.ts'
 import { JetStreamBus } from '../../operator/bus/jetstream-bus.ts'
 import { serveCallOut, type CallOut } from '../../operator/auth/call-out.ts'
 import { AGENT_USERNAME, type TokenReview } from '../../operator/auth/token-review.ts'
+import { startRelay } from '../metrics-relay/relay.ts'
 import type { DocumentOf, KindReconciler, Observation, RunContext } from '../runtime/reconciler.ts'
 import { Agent } from './agent.ts'
 
@@ -134,6 +135,7 @@ async function startAgent(role = new FileRole()): Promise<{ agent: Agent; role: 
       stateDir: join(dir, 'state'),
       runDir: join(dir, 'run'),
       bootIdFile: join(dir, 'boot-id'),
+      metricsSocket: join(dir, 'run', 'metrics', 'agent.sock'),
       version: '0.1.0',
     },
     rolesOf: (spec: NodeSpec) => (spec.roles.storage ? ['storage'] : []),
@@ -229,6 +231,38 @@ describe('a node', () => {
     expect(await again.ensure({ node: NODE, uid: 'node-1', inventory }, new Date())).toEqual(signed)
     await until('up', () => bus.heartbeats.pulse(NODE) === 'up')
     expect(bus.heartbeats.bootId(NODE)).toBe('boot-0001')
+  })
+
+  test('shows on a socket what it does', async () => {
+    const relay = await startRelay({
+      host: '127.0.0.1',
+      port: 0,
+      socketPath: join(dir, 'run', 'metrics', 'agent.sock'),
+    })
+    const read = async () => (await fetch(`http://127.0.0.1:${relay.port}/metrics`)).text()
+    await startAgent()
+    await admit()
+    await bus.desired.publish(volume('v-1', 5))
+    await bus.desired.publish(volume('v-13', 13))
+    await observedAt('v-1', 5)
+    await until('the failure', () => bus.observed.find('volume', 'v-13', NODE)?.state === 'failed')
+    const page = await until('all reports are acknowledged', async () => {
+      const text = await read()
+      return text.includes('nephele_agent_reports_pending 0\n') && text
+    })
+    for (const line of [
+      'nephele_bus_connected{connection="agent"} 1',
+      'nephele_agent_objects{kind="volume",state="available"} 1',
+      'nephele_agent_objects{kind="volume",state="failed"} 1',
+      'nephele_agent_runs_total{kind="volume",result="done"} ',
+      'nephele_build_info{component="agent",version="0.1.0"',
+      'nephele_certificate_expiration_timestamp_seconds{certificate="bus-ca"}',
+    ])
+      expect(page).toContain(line)
+    expect(page).toMatch(/nephele_agent_run_errors_total\{kind="volume",reason="AgentError"\} [1-9]/)
+    // Figures of objects, and never which.
+    expect(page).not.toMatch(/v-13?|team/)
+    await relay.close()
   })
 
   test('falls silent when its agent ends', async () => {

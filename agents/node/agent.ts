@@ -6,7 +6,11 @@ import { inboxPrefix } from '../../lib/contract/subjects.ts'
 import type { Logger } from '../../lib/log.ts'
 import { systemClock } from '../../lib/time/clock.ts'
 import { within } from '../../lib/within.ts'
+import { AgentMetrics } from '../metrics/agent-metrics.ts'
+import { serveMetrics, type MetricsServer } from '../metrics/metrics-socket.ts'
 import { connectBus, watchConnection, type NatsConnection } from '../../lib/nats/connect.ts'
+import { IMAGE_PORT } from '../../lib/contract/documents.ts'
+import { ImageServer } from '../transfer/image-server.ts'
 import { DocumentStore } from '../runtime/document-store.ts'
 import { NodeRuntime } from '../runtime/node-runtime.ts'
 import { consumerFor, receiveDocuments } from '../runtime/receiver.ts'
@@ -23,6 +27,7 @@ import { Pace } from './pace.ts'
 import { SealingKey } from './sealing-key.ts'
 import { NodeReconciler, type EnsuredRoles } from './node-reconciler.ts'
 import type { AgentRole, RoleContext } from './role.ts'
+import { showVitalSigns } from './vital-signs.ts'
 
 export interface AgentOptions {
   config: AgentConfig
@@ -46,13 +51,19 @@ export class Agent {
   readonly #pace: Pace
   #runtime: NodeRuntime | undefined
   #reporter: Reporter | undefined
+  readonly #metrics: AgentMetrics
+  #metricsServer: MetricsServer | undefined
+  #imageServer: ImageServer | undefined
   #nc: NatsConnection | undefined
+  /** It was told of its roles, and tried to take them up. */
+  #knowsRoles = false
   /** What is to be heard once there is a connection. */
   readonly #listeners: ((nc: NatsConnection) => void)[] = []
 
   constructor(options: AgentOptions) {
     this.#options = options
     this.#log = options.log
+    this.#metrics = new AgentMetrics(options.config.version)
     this.#pace = new Pace(options.heartbeatMs ?? DEFAULT_BEAT_MS, systemClock)
   }
 
@@ -66,7 +77,20 @@ export class Agent {
     const nbd = new NbdIdentity(stateDir, node, this.#log)
     const sealing = new SealingKey(stateDir, node)
     const reporter = new Reporter({ outbox: this.#outbox, log: this.#log })
-    const runtime = new NodeRuntime({ node, bootId, store, reporter, log: this.#log })
+    const metrics = this.#metrics
+    const runtime = new NodeRuntime({
+      ...{ node, bootId, store, reporter, log: this.#log },
+      onRun: (run) => metrics.ran(run),
+    })
+    metrics.read({
+      load: () => runtime.load(),
+      states: () => reporter.countStates(),
+      pending: () => reporter.pending,
+    })
+    metrics.certificates.file('bus-ca', config.natsCaFile)
+    metrics.certificates.file('identity', identity.files.certificateFile)
+    metrics.certificates.file('nbd-client', nbd.files.client.certificateFile)
+    metrics.certificates.file('nbd-server', nbd.files.server.certificateFile)
     const inventory = new InventoryPublisher({
       node,
       bootId,
@@ -80,7 +104,12 @@ export class Agent {
       sealing,
       outbox: this.#outbox,
       log: this.#log,
+      onCollected: (collected) => metrics.inventory(collected),
     })
+    const imageServer = new ImageServer({
+      ...{ address: config.address, port: IMAGE_PORT, files: nbd.files.server, log: this.#log },
+    })
+    this.#imageServer = imageServer
     const context: RoleContext = {
       node,
       bootId,
@@ -92,8 +121,10 @@ export class Agent {
       nbd: nbd.files,
       sealing,
       hostSwitch: {},
+      imageServer,
       nbdReconnectSeconds: config.nbdReconnectSeconds,
       log: this.#log,
+      metrics,
       say: (subject, data) => this.#say(subject, data),
       listen: (subject, heard) => this.#listen(subject, heard),
       inventoryChanged: () => inventory.changed(),
@@ -132,6 +163,11 @@ export class Agent {
         },
       }),
     )
+    if (config.probeDir !== undefined) {
+      const isReady = () => this.#outbox.connected && this.#knowsRoles
+      this.#tasks.push(showVitalSigns({ folder: config.probeDir, isReady, clock: systemClock, signal, log: this.#log }))
+    }
+    this.#metricsServer = await serveMetrics(config.metricsSocket, metrics.registry, this.#log)
     this.#log.info({ node, bootId, documents: store.list().length }, 'agent started')
   }
 
@@ -140,10 +176,12 @@ export class Agent {
     const deadline = AbortSignal.timeout(DRAIN_MS)
     await atMost(this.#runtime?.stop(), deadline)
     await atMost(Promise.allSettled(this.#roles.map(async (role) => role.stop?.())), deadline)
+    await atMost(this.#imageServer?.stop(), deadline)
     await atMost(this.#reporter?.flush(), deadline)
     this.#stop.abort()
     await atMost(Promise.allSettled(this.#tasks), deadline)
     await atMost(this.#nc?.close(), deadline)
+    await atMost(this.#metricsServer?.close(), deadline)
     this.#log.info('agent stopped')
   }
 
@@ -165,6 +203,7 @@ export class Agent {
         failures.push(error)
       }
     }
+    this.#knowsRoles = true
     return { roles: this.#roles, failures }
   }
 
@@ -185,14 +224,17 @@ export class Agent {
   ): Promise<void> {
     const { node } = this.#options.config
     const { signal } = this.#stop
+    const told = this.#metrics.bus.connection('agent')
     const nc = await this.#connect()
     if (!nc) return
+    told(true)
     this.#nc = nc
     for (const begin of this.#listeners.splice(0)) begin(nc)
     this.#outbox.attach(nc)
     reporter.repeatAll()
     inventory.repeat()
     watchConnection(nc, this.#log, signal, (isConnected) => {
+      told(isConnected)
       this.#outbox.connected = isConnected
       if (!isConnected) return
       reporter.repeatAll()

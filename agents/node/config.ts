@@ -4,6 +4,8 @@ import { networkInterfaces } from 'node:os'
 import { BlockList, isIPv6 } from 'node:net'
 import { z } from 'zod'
 import { isNodeName } from '../../lib/contract/subjects.ts'
+import { listServers, readEnvironment } from '../../lib/environment.ts'
+import { VERSION } from '../../lib/metrics/version.ts'
 
 const absolute = z.string().regex(/^\/([^/\0]+\/?)*$/, 'must be an absolute path')
 
@@ -27,7 +29,11 @@ const Environment = z.object({
   NEPHELE_BOOT_ID_FILE: absolute.default('/proc/sys/kernel/random/boot_id'),
   /** How many seconds requests to a volume wait for its server before the machine is paused: for tests. */
   NEPHELE_NBD_RECONNECT_SECONDS: z.coerce.number().int().min(1).max(86_400).optional(),
-  NEPHELE_VERSION: z.string().default('0.1.0'),
+  /** Where files are for the kubelet's probes (vital-signs.ts). Absent: nobody asks. */
+  NEPHELE_PROBE_DIR: absolute.optional(),
+  /** Where /metrics is served, for a process of this node to pass on (docs/decisions/0085): a unix socket. Absent: nowhere. */
+  NEPHELE_METRICS_SOCKET: absolute.optional(),
+  NEPHELE_VERSION: z.string().default(VERSION),
 })
 
 export interface AgentConfig {
@@ -42,22 +48,17 @@ export interface AgentConfig {
   bootIdFile: string
   /** Absent: the compute driver's default. */
   nbdReconnectSeconds?: number | undefined
+  probeDir?: string | undefined
+  metricsSocket?: string | undefined
   version: string
 }
 
 /** @throws with the names of the variables that are missing or invalid */
 export function readConfig(environment: NodeJS.ProcessEnv, hostAddresses = listHostAddresses): AgentConfig {
-  // An empty variable counts as absent: charts render both.
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
-  const parsed = Environment.safeParse(given)
-  if (!parsed.success) {
-    const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`)
-    throw new Error(`the agent's environment is not complete: ${faults.join('; ')}`)
-  }
-  const env = parsed.data
+  const env = readEnvironment(Environment, environment, 'agent')
   return {
     node: env.NEPHELE_NODE,
-    natsServers: env.NEPHELE_NATS_SERVERS.split(',').map((server) => server.trim()),
+    natsServers: listServers(env.NEPHELE_NATS_SERVERS),
     natsCaFile: env.NEPHELE_NATS_CA_FILE,
     natsTokenFile: env.NEPHELE_NATS_TOKEN_FILE,
     address: env.NEPHELE_ADDRESS,
@@ -67,6 +68,8 @@ export function readConfig(environment: NodeJS.ProcessEnv, hostAddresses = listH
     runDir: env.NEPHELE_RUN_DIR,
     bootIdFile: env.NEPHELE_BOOT_ID_FILE,
     nbdReconnectSeconds: env.NEPHELE_NBD_RECONNECT_SECONDS,
+    probeDir: env.NEPHELE_PROBE_DIR,
+    metricsSocket: env.NEPHELE_METRICS_SOCKET,
     version: env.NEPHELE_VERSION,
   }
 }

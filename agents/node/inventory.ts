@@ -29,6 +29,8 @@ export interface InventoryOptions {
   sealing: SealingKey
   outbox: Outbox
   log: Logger
+  /** For metrics. */
+  onCollected?: (inventory: Inventory) => void
 }
 
 export class InventoryPublisher {
@@ -79,6 +81,7 @@ export class InventoryPublisher {
     if (!outbox.connected) return false
     try {
       const inventory = await this.collect(signal)
+      this.#options.onCollected?.(inventory)
       if (isDeepStrictEqual(inventory, this.#acknowledged)) return true
       await outbox.publish(inventorySubject(node), JSON.stringify(inventory))
       this.#acknowledged = inventory

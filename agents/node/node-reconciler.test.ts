@@ -117,6 +117,7 @@ describe('a role', () => {
     await expect(run()).rejects.toMatchObject({ reason: 'RoleNotConfigured' })
     const { unlisted } = reconciler.standingFacts(document, { find: () => undefined })
     expect(unlisted?.map(({ kind, reason }) => `${kind} ${reason}`)).toEqual([
+      'imagecopy RoleNotConfigured',
       'volume RoleNotConfigured',
       'balancer RoleNotConfigured',
       'vpn RoleNotConfigured',

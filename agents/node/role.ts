@@ -3,7 +3,9 @@
 import type { NodeSpec } from '../../lib/contract/documents.ts'
 import type { Inventory } from '../../lib/contract/documents.ts'
 import type { Logger } from '../../lib/log.ts'
+import type { AgentMetrics } from '../metrics/agent-metrics.ts'
 import type { KindReconciler } from '../runtime/reconciler.ts'
+import type { ImageServer } from '../transfer/image-server.ts'
 import type { SealingKey } from './sealing-key.ts'
 
 /**
@@ -26,6 +28,7 @@ export interface InventorySource {
         | 'pciDevices'
         | 'resolver'
         | 'pools'
+        | 'imageStores'
         | 'imageCache'
         | 'encapAddress'
       >
@@ -68,9 +71,12 @@ export interface RoleContext {
   nbd: NbdFiles
   sealing: Pick<SealingKey, 'open'>
   hostSwitch: HostSwitch
+  /** Hands files of images to other nodes; absent: none. */
+  imageServer?: Pick<ImageServer, 'offer' | 'withdraw'>
   /** Absent: the driver's default. */
   nbdReconnectSeconds?: number | undefined
   log: Logger
+  metrics: Pick<AgentMetrics, 'measure' | 'switchConnection'>
   /** Says it to whoever listens on the bus; lost while there is no connection. */
   say(subject: string, data: string | Uint8Array): void
   /** Hears what is said there from now on, whenever there is a connection. */

@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises'
 import { unlessMissing } from '../../lib/durable-files.ts'
 import type { Logger } from '../../lib/log.ts'
+import { someAtOnce } from '../../lib/some-at-once.ts'
 import { namespaceFile } from '../metadata/network-namespace.ts'
 import { closeSockets, openSockets, type NetworkSockets } from './namespace-sockets.ts'
 import type { Resolver } from './resolver.ts'
@@ -36,11 +37,7 @@ export class NetworkListeners {
   async follow(served: ReadonlyMap<string, ServedNetwork>, signal: AbortSignal): Promise<void> {
     this.#served = served
     for (const uid of this.#held.keys()) if (!served.has(uid)) this.#close(uid)
-    const waiting = [...served.keys()]
-    const work = async (): Promise<void> => {
-      for (let uid = waiting.shift(); uid !== undefined; uid = waiting.shift()) await this.#ensure(uid, signal)
-    }
-    await Promise.all(Array.from({ length: AT_ONCE }, work))
+    await someAtOnce([...served.keys()], AT_ONCE, (uid) => this.#ensure(uid, signal))
   }
 
   close(): void {

@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises'
 import { makeMemoryFolder } from '../../lib/memory-folder.ts'
 import { createLogger } from '../../lib/log.ts'
 import type { NodeSpec } from '../../lib/contract/documents.ts'
+import { AgentMetrics } from '../metrics/agent-metrics.ts'
 import type { AgentRole, RoleContext } from '../node/role.ts'
 import { LibvirtInstanceDriver } from '../compute/drivers/libvirt/libvirt-instance-driver.ts'
 import { createComputeRole } from './compute-role.ts'
@@ -34,6 +35,7 @@ beforeEach(async () => {
       say: () => undefined,
       listen: () => undefined,
       log: createLogger('test', 'silent'),
+      metrics: new AgentMetrics('test'),
     },
     inventoryChanged: () => {
       changes++

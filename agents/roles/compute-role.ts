@@ -55,7 +55,10 @@ export function createComputeRole(context: RoleContext): AgentRole {
     say: (subject, data) => context.say(subject, data),
     listen: (subject, heard) => context.listen(subject, heard),
     used: new UsedAccesses(join(computeDir(paths), 'consoles')),
-    open: async (machine, how, signal) => (await within(ready.promise, { signal })).openConsole(machine, signal, how),
+    open: async (machine, { type, force }, signal) => {
+      const current = await within(ready.promise, { signal })
+      return type === 'VNC' ? current.openGraphics(machine, signal) : current.openConsole(machine, signal, { force })
+    },
   })
   const reconciler = new InstanceReconciler({
     paths,
@@ -65,6 +68,7 @@ export function createComputeRole(context: RoleContext): AgentRole {
     isHostStopping: systemdStopping(context.log),
     sealing: context.sealing,
     consoles,
+    ...(context.imageServer ? { imageServer: context.imageServer } : {}),
     nowMs: steadyClock(context.runDir, context.bootId),
     readCapacity: async (uids) => {
       if (driver?.name !== 'libvirt') return undefined
@@ -86,12 +90,14 @@ export function createComputeRole(context: RoleContext): AgentRole {
       const wanted = spec.roles.compute
       if (wanted === undefined || driver?.name === wanted) return
       if (driver) throw new Error(`the compute driver changes from ${driver.name} to ${wanted}: restart the agent`)
-      driver = createDriver(wanted, context, readCells)
+      driver = context.metrics.measure(wanted, createDriver(wanted, context, readCells))
       ready.resolve(driver)
       context.inventoryChanged()
     },
     async stop() {
       consoles.stop()
+      // A guest that is frozen is thawed by this connection.
+      await reconciler.stop()
       if (driver instanceof LibvirtInstanceDriver) driver.close()
     },
   }

@@ -25,7 +25,10 @@ export function rolesOf({ roles }: NodeSpec): RoleName[] {
 export async function createRole(role: string, context: RoleContext): Promise<AgentRole> {
   switch (role as RoleName) {
     case 'image': {
-      const { reconcilers, inventory, configure } = createImageRole({ dataDir: context.stateDir, log: context.log })
+      const { reconcilers, inventory, configure } = createImageRole({
+        ...{ dataDir: context.stateDir, log: context.log, peer: context.nbd.client },
+        measure: (images) => context.metrics.measure('image-cache', images),
+      })
       return { name: role, reconcilers, inventory, configure }
     }
     case 'network':

@@ -14,6 +14,7 @@ import type { AgentRole, RoleContext } from '../node/role.ts'
 import { planChassis, type Chassis } from '../network/drivers/ovs/chassis-plan.ts'
 import { chooseDatapath } from '../network/drivers/ovs/datapath.ts'
 import { GatewayAnnouncer, type SouthboundAccess } from '../network/drivers/ovs/gateway-announcer.ts'
+import { OvsPacketRates } from '../network/drivers/ovs/ovs-packet-rates.ts'
 import { OvsProbeDriver } from '../network/drivers/ovs/ovs-probe-driver.ts'
 import { OvsPortDriver, switchReady } from '../network/drivers/ovs/ovs-port-driver.ts'
 import { PhysicalNetworks, withTroubles } from '../network/drivers/ovs/physical-networks.ts'
@@ -23,6 +24,7 @@ import { PortDirectory } from '../network/packet-log/port-directory.ts'
 import { VpnReconciler } from '../vpn/vpn-reconciler.ts'
 import { ProbeReconciler } from '../network/probe/probe-reconciler.ts'
 import { ProbeRecords } from '../network/probe/probe-records.ts'
+import { PacketRates } from '../network/packet-rates.ts'
 import { PortReconciler } from '../network/port-reconciler.ts'
 import { ServicePorts } from '../network/service-ports.ts'
 import { healthFolder, readHealth, watchHealth } from '../resolver/health-file.ts'
@@ -50,7 +52,8 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
     onDisconnect: (err) => log.warn({ err }, 'the switch database is not reachable'),
   })
   const switchDir = dirname(options.switchSocket ?? DEFAULT_SWITCH_SOCKET)
-  const driver = new OvsPortDriver(database, context.node)
+  context.metrics.switchConnection(() => database.synced)
+  const driver = context.metrics.measure('ovs', new OvsPortDriver(database, context.node))
   const served = new ServedNetworks(resolverFolder(context.runDir))
   const metadata = new MetadataService({
     ...{ driver, log },
@@ -95,6 +98,7 @@ export function createNetworkRole(context: RoleContext, options: NetworkRoleOpti
     ...{ driver, paths, services: [metadata, directory], switchInstance: () => switchInstance(switchDir) },
     ready: (signal) => switchReady(database, signal),
     bridgeOf: (controller) => physical.bridgeOf(controller),
+    rates: new PacketRates(driver, new OvsPacketRates(switchDir)),
     functions,
   })
   const vpn = new VpnReconciler({

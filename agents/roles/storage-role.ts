@@ -10,6 +10,8 @@ import { chooseLaunch, type Launch } from '../daemons/launcher.ts'
 import { NbdExporter } from '../storage/exports/nbd-exporter.ts'
 import { VolumeRecords } from '../storage/exports/volume-records.ts'
 import { clientTlsDir, formerTlsDir } from '../storage/exports/tls-files.ts'
+import { ImageCopyReconciler } from '../storage/copies/imagecopy-reconciler.ts'
+import { StoreFolder } from '../storage/copies/store-folder.ts'
 import { VolumeReconciler } from '../storage/volume-reconciler.ts'
 
 export interface StorageRoleOptions {
@@ -20,10 +22,14 @@ export interface StorageRoleOptions {
   launch?: Launch
 }
 
+/** A node that hands nothing to others. */
+const NO_SERVER = { offer: async () => undefined, withdraw: async () => undefined }
+
 /** Volumes in this node's pools. Touches no disk until the first document arrives. */
 export function createStorageRole(context: RoleContext, options: StorageRoleOptions = {}): AgentRole {
   const { stateDir, runDir, node, address, identity, nbd, log } = context
   let pools: NodeSpec['pools']
+  let stores: NodeSpec['imageStores']
   const records = new VolumeRecords(join(stateDir, 'volume-records'))
   const marks = new PoolMarks(join(stateDir, 'pool-marks'))
   const exporter = new NbdExporter({
@@ -46,7 +52,7 @@ export function createStorageRole(context: RoleContext, options: StorageRoleOpti
     createDriver: ({ name, driver, path }) => {
       if (driver !== 'file')
         throw new TerminalError('DriverUnknown', `StoragePool ${name} wants driver ${driver}; this agent has: file`)
-      return new FileVolumeDriver({
+      const volumes = new FileVolumeDriver({
         ...{ path, exporter, records, marks, qemuImg: options.programs?.qemuImg ?? 'qemu-img' },
         calls: {
           onChange: (answers) => {
@@ -57,6 +63,7 @@ export function createStorageRole(context: RoleContext, options: StorageRoleOpti
         },
         requiresMount: () => pools?.some((pool) => pool.path === path && pool.requireMount === true) ?? false,
       })
+      return context.metrics.measure('file', volumes)
     },
     knownPools: async () => {
       const paths = new Set((await records.list()).map((r) => r.poolPath))
@@ -67,14 +74,31 @@ export function createStorageRole(context: RoleContext, options: StorageRoleOpti
       return record && { name: nameOf(record.poolPath), driver: 'file', path: record.poolPath }
     },
   })
+  const copyRecords = new VolumeRecords(join(stateDir, 'image-copy-records'))
+  const copies = new ImageCopyReconciler({
+    records: copyRecords,
+    peer: nbd.client,
+    server: context.imageServer ?? NO_SERVER,
+    openFolder: (path) =>
+      new StoreFolder({
+        ...{ path, records: copyRecords, marks },
+        requiresMount: () => stores?.some((store) => store.path === path && store.requireMount === true) ?? false,
+        calls: { onChange: () => context.inventoryChanged() },
+      }),
+  })
   return {
     name: 'storage',
-    reconcilers: [reconciler],
-    inventory: [{ name: 'pools', collect: async (signal) => (pools ? reconciler.inventory(pools, signal) : {}) }],
+    reconcilers: [reconciler, copies],
+    inventory: [
+      { name: 'pools', collect: async (signal) => (pools ? reconciler.inventory(pools, signal) : {}) },
+      { name: 'image stores', collect: async () => (stores ? copies.inventory(stores) : {}) },
+    ],
     async configure(spec) {
       pools = spec.pools
+      stores = spec.imageStores ?? []
       // There may be a pool that was waited for, or a new certificate for exports.
       reconciler.wakeAll()
+      copies.wakeAll()
       context.inventoryChanged()
     },
     async stop() {

@@ -3,6 +3,7 @@
 import type { DesiredDocument, DocumentKind } from '../../lib/contract/documents.ts'
 import { TransientError, isTerminal } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
+import type { EndedRun } from '../metrics/agent-metrics.ts'
 import type { WorkQueue } from '../../lib/loop/queue.ts'
 import type { DocumentStore } from './document-store.ts'
 import { keyOf, type KindReconciler, type NodeState, type Observation, type RunContext } from './reconciler.ts'
@@ -23,6 +24,8 @@ export interface DocumentRunsOptions {
   signal: AbortSignal
   /** Called when a run has succeeded. */
   onWorkedOff: (key: string) => void
+  /** For metrics. */
+  onRun?: (run: EndedRun) => void
   /** Called when documents that depend on this one should run again. */
   onChange: (key: string) => void
 }
@@ -63,9 +66,12 @@ export class DocumentRuns {
     const run: RunUnderWay = { document, abort, isLong: false }
     this.#running.set(key, run)
     const context = this.#contextOf(run, AbortSignal.any([signal, abort.signal]))
+    const startedMs = performance.now()
+    let result: Pick<EndedRun, 'result' | 'reason'> = { result: 'ended' }
     try {
       const observation = await this.#reconcile(document, context)
       if (abort.signal.aborted || signal.aborted) return
+      result = { result: 'done' }
       this.publish(document, observation)
       this.#options.onWorkedOff(key)
       if (document.tombstone && observation.state === 'gone') await this.#finish(document)
@@ -73,8 +79,10 @@ export class DocumentRuns {
       if (observation.retryAfterMs !== undefined) queue.addAfter(key, observation.retryAfterMs)
     } catch (error) {
       if (abort.signal.aborted || signal.aborted) return
-      this.#fail(document, error, context.log)
+      result = this.#fail(document, error, context.log)
     } finally {
+      const seconds = (performance.now() - startedMs) / 1000
+      this.#options.onRun?.({ kind: document.kind, ...result, seconds })
       this.#running.delete(key)
     }
   }
@@ -120,14 +128,14 @@ export class DocumentRuns {
     this.#options.log.info({ kind: document.kind, uid: document.uid, name: document.name }, 'removed')
   }
 
-  #fail(document: DesiredDocument, error: unknown, log: Logger): void {
+  #fail(document: DesiredDocument, error: unknown, log: Logger): Pick<EndedRun, 'result' | 'reason'> {
     const key = keyOf(document)
     if (isTerminal(error)) {
       log.warn({ err: error }, 'refused')
       const { reason, message } = error
       this.publish(document, { state: refusedStateOf(document.kind), error: { reason, message, terminal: true } })
       this.#options.queue.forget(key)
-      return
+      return { result: 'refused', reason }
     }
     const delayMs = this.#options.queue.retry(key)
     log.warn({ err: error, delayMs }, 'run failed')
@@ -137,6 +145,7 @@ export class DocumentRuns {
       ? error.message
       : `the agent of node ${this.#options.node} failed and tries again; its log says why`
     this.publish(document, { state: failedStateOf(document.kind), error: { reason, message, terminal: false } })
+    return { result: 'failed', reason }
   }
 
   publish(document: DesiredDocument, observation: Observation): void {

@@ -11,6 +11,7 @@ import { syncFolder, writeWhole } from '../../lib/durable-files.ts'
 import type { Logger } from '../../lib/log.ts'
 import { Ballast, isDiskFull } from './ballast.ts'
 import { keyOf } from './reconciler.ts'
+import { OneAtATime } from '../../lib/one-at-a-time.ts'
 
 const StoredDocument = z.object({
   document: DesiredDocument,
@@ -44,7 +45,8 @@ export class DocumentStore {
   readonly #unsaved = new Set<string>()
   #storeId = ''
   #highest: HighestWriter | undefined
-  #tail: Promise<void> = Promise.resolve()
+  /** One write at a time: a document that arrives while its tombstone is being finished must win. */
+  readonly #writes = new OneAtATime()
 
   private constructor(dir: string, log: Logger, files: DocumentFiles) {
     this.#dir = dir
@@ -87,7 +89,7 @@ export class DocumentStore {
    * @throws when any other document cannot be written
    */
   put(document: DesiredDocument): Promise<boolean> {
-    return this.#inTurn(async () => {
+    return this.#writes.run(async () => {
       try {
         await this.#put(document)
         this.#unsaved.delete(keyOf(document))
@@ -108,31 +110,21 @@ export class DocumentStore {
 
   /** The tombstone is carried out. */
   finish(document: DesiredDocument): Promise<void> {
-    return this.#inTurn(() => this.#finish(document))
+    return this.#writes.run(() => this.#finish(document))
   }
 
   /** Forgets a document that was replaced by another; nothing happens to the object that it names. */
   drop(kind: DocumentKind, uid: string): Promise<void> {
     const key = `${kind}.${uid}`
-    return this.#inTurn(async () => {
+    return this.#writes.run(async () => {
       await rm(join(this.#dir, `${key}.json`), { force: true })
       this.#documents.delete(key)
     })
   }
 
-  /** One write at a time: a document that arrives while its tombstone is being finished must win. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#tail.then(work)
-    this.#tail = turn.then(
-      () => undefined,
-      () => undefined,
-    )
-    return turn
-  }
-
   #saveAgain(document: DesiredDocument): Promise<boolean> {
     const key = keyOf(document)
-    return this.#inTurn(async () => {
+    return this.#writes.run(async () => {
       const held = this.#documents.get(key)
       if (held?.document !== document) return true
       try {

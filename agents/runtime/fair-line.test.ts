@@ -243,6 +243,19 @@ describe('what is urgent', () => {
     expect(endsRun(machine, next, isLong)).toBe(expected)
   })
 
+  test('other readers of a copy do not end its download, another source and other bytes do', () => {
+    const { v, node, name, versions, uid } = machine
+    const spec = { store: 'main', sha256: 'a'.repeat(64), sizeBytes: 1, format: 'raw' as const, readers: [] }
+    const copyOf = (more: object): DesiredDocument => ({
+      ...{ v, node, name, versions, uid, kind: 'imagecopy', tombstone: false },
+      spec: { ...spec, ...more },
+    })
+    const readers = [{ node: 'n2', key: 'a'.repeat(40) }]
+    const from = { node: 'n2', url: 'https://10.0.0.2:10899/images/x' }
+    const ends = (next: object) => endsRun(copyOf({}), copyOf(next), true)
+    expect([ends({ readers }), ends({ from, readers }), ends({ sha256: 'b'.repeat(64) })]).toEqual([false, true, true])
+  })
+
   test('a machine that is wanted again does not end the work of its tombstone, another tombstone does', () => {
     const old = tombstoneOf(machine)
     expect([endsRun(old, machine, true), endsRun(old, old, false)]).toEqual([false, true])

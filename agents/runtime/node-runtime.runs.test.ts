@@ -16,6 +16,7 @@ import { createLogger } from '../../lib/log.ts'
 import { FakeClock } from '../../lib/time/fake-clock.ts'
 import { until } from '../../lib/time/until.ts'
 import { instanceDocument } from '../compute/testing.ts'
+import type { EndedRun } from '../metrics/agent-metrics.ts'
 import { DocumentStore } from './document-store.ts'
 import { NodeRuntime } from './node-runtime.ts'
 import type { KindReconciler, Observation, RunContext, Wake } from './reconciler.ts'
@@ -31,6 +32,8 @@ let store: DocumentStore
 let runtime: NodeRuntime
 /** Runs as `kind.uid generation`, removals with a minus. */
 let runs: string[]
+/** What metrics are told. */
+let ended: string[]
 let answers: Map<string, Answer>
 let contexts: RunContext[]
 let wakes: Map<DocumentKind, Wake>
@@ -40,6 +43,7 @@ beforeEach(async () => {
   dir = await makeMemoryFolder('nephele-runs-')
   clock = new FakeClock()
   runs = []
+  ended = []
   contexts = []
   answers = new Map()
   wakes = new Map()
@@ -55,7 +59,8 @@ afterEach(async () => {
 async function open(): Promise<void> {
   reporter = new Reporter({ outbox: { connected: false, publish: async () => undefined }, log })
   store = await DocumentStore.open(dir, log)
-  runtime = new NodeRuntime({ node: 'n1', bootId: 'boot-1', store, reporter, log, clock })
+  const onRun = ({ kind, result, reason }: EndedRun) => ended.push([kind, result, reason].filter(Boolean).join(' '))
+  runtime = new NodeRuntime({ node: 'n1', bootId: 'boot-1', store, reporter, log, clock, onRun })
 }
 /** As a process that is killed: what was on the disk is there. */
 async function restart(): Promise<void> {
@@ -169,6 +174,7 @@ describe('a run', () => {
       state: 'failed',
       error: { reason: 'Away', message: 'the switch is away', terminal: false },
     })
+    expect(ended.splice(0)).toEqual(['instance failed Away'])
     for (const most of [500, 1_000, 2_000]) {
       const waited = await timeToRun()
       expect(waited).toBeGreaterThanOrEqual(most / 2)
@@ -181,6 +187,7 @@ describe('a run', () => {
     await timeToRun()
     expect(said(machine('a'))).toMatchObject({ state: 'running' })
     expect(said(machine('a'))).not.toHaveProperty('error')
+    expect(ended).toEqual([...Array.from({ length: 5 }, () => 'instance failed Away'), 'instance done'])
     answers.set('a', fails)
     wakes.get('instance')!.one('a')
     await ran('instance.a 2')
@@ -238,6 +245,7 @@ describe('a run', () => {
       state: 'refused',
       error: { reason: 'Unsupported', message: 'no such bus', terminal: true },
     })
+    expect(ended).toEqual(['instance refused Unsupported'])
     await clock.advance(600_000)
     await ran()
     // What fails next fails for the first time.

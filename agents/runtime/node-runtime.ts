@@ -6,6 +6,7 @@ import type { DocumentKey } from '../../lib/contract/subjects.ts'
 import type { Logger } from '../../lib/log.ts'
 import { systemClock, type Clock } from '../../lib/time/clock.ts'
 import { WorkQueue } from '../../lib/loop/queue.ts'
+import type { EndedRun } from '../metrics/agent-metrics.ts'
 import { DependencyIndex } from './dependency-index.ts'
 import { DocumentRuns } from './document-runs.ts'
 import type { DocumentStore } from './document-store.ts'
@@ -28,6 +29,8 @@ export interface NodeRuntimeOptions {
   reporter: Reporter
   log: Logger
   clock?: Clock
+  /** For metrics: called once for each run that has ended. */
+  onRun?: (run: EndedRun) => void
 }
 
 export class NodeRuntime implements NodeState {

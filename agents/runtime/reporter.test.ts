@@ -71,6 +71,25 @@ function report(uid: string, state: string, more: Partial<ObservedDocument> = {}
 }
 
 describe('what is kept', () => {
+  test('how many objects are in which state, and how many reports are not acknowledged', async () => {
+    reporter.set(report('a', 'running'))
+    reporter.set(report('b', 'running'))
+    reporter.set(report('c', 'stopped'))
+    reporter.set(report('v', 'available', { kind: 'volume' }))
+    reporter.set(report('d', 'gone'))
+    expect(reporter.countStates()).toEqual([
+      { kind: 'instance', state: 'running', count: 2 },
+      { kind: 'instance', state: 'stopped', count: 1 },
+      { kind: 'volume', state: 'available', count: 1 },
+    ])
+    expect(reporter.pending).toBe(5)
+    // It is sent to the subject of a volume, for which there is nothing here.
+    await start()
+    expect([reporter.pending, said().length]).toEqual([1, 4])
+    stop.abort()
+    await ended
+  })
+
   test('the time of a state stands while the state does', async () => {
     reporter.set(report('a', 'building'))
     const first = reporter.find(report('a', ''))!.since

@@ -49,6 +49,24 @@ export class Reporter {
     this.#clock = options.clock ?? systemClock
   }
 
+  /** Reports that are not acknowledged. */
+  get pending(): number {
+    return this.#dirty.size
+  }
+
+  /** How many objects are in which state, as reported last. For monitoring. */
+  countStates(): { kind: string; state: string; count: number }[] {
+    const counts = new Map<string, { kind: string; state: string; count: number }>()
+    for (const { document } of this.#reports.values()) {
+      const { kind, state } = document
+      if (state === 'gone') continue
+      const key = `${kind}.${state}`
+      const entry = counts.get(key) ?? { kind, state, count: 0 }
+      counts.set(key, { ...entry, count: entry.count + 1 })
+    }
+    return [...counts.values()]
+  }
+
   find(document: Pick<ObservedDocument, 'node' | 'kind' | 'uid'>): ObservedDocument | undefined {
     return this.#reports.get(toDocumentKey(document))?.document
   }

@@ -2,7 +2,7 @@
 // Which waiting documents may run: each kind has slots of its own, urgent work has additional slots, and within a kind the namespaces
 // share. No namespace, and no kind that has to wait, can keep the others from running. Pure.
 import { isDeepStrictEqual } from 'node:util'
-import type { DesiredDocument, DocumentKind } from '../../lib/contract/documents.ts'
+import type { DesiredDocument, DocumentKind, PresentDocument } from '../../lib/contract/documents.ts'
 
 /**
  * Concurrent runs per kind, and as many again for urgent ones. Work that waits long for the outside world (a download) leaves its slot.
@@ -10,7 +10,7 @@ import type { DesiredDocument, DocumentKind } from '../../lib/contract/documents
  * In the order of the kinds' turns: dependencies before their dependents.
  */
 export const SLOTS: Readonly<Record<DocumentKind, number>> = {
-  ...{ node: 2, port: 16, volume: 16, image: 8 },
+  ...{ node: 2, port: 16, volume: 16, image: 8, imagecopy: 4 },
   ...{ balancer: 8, vpn: 4, probe: 4, instance: 24 },
 }
 const ORDER = Object.keys(SLOTS) as DocumentKind[]
@@ -52,5 +52,10 @@ export function isUrgent(document: DesiredDocument, before: DesiredDocument | un
 /** Whether the run in progress for `old` is no longer useful. A tombstone ends any run, a changed spec only a long one. */
 export function endsRun(old: DesiredDocument, next: DesiredDocument, isLong: boolean): boolean {
   if (next.tombstone || old.tombstone) return next.tombstone
-  return isLong && !isDeepStrictEqual(old.spec, next.spec)
+  return isLong && !isDeepStrictEqual(toWork(old), toWork(next))
+}
+
+/** Who may read a copy changes nothing of how it is fetched. */
+function toWork(document: PresentDocument): object {
+  return document.kind === 'imagecopy' ? { ...document.spec, readers: [] } : document.spec
 }

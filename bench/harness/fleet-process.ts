@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createLogger } from '../../lib/log.ts'
 import { FakeAgent } from './fake-agent.ts'
 import type { FleetConfig, FleetWord } from './fleet.ts'
-import { inTurns } from './in-turns.ts'
+import { someAtOnce } from '../../lib/some-at-once.ts'
 import { Roll } from './roll.ts'
 
 const AT_ONCE = 24
@@ -33,7 +33,7 @@ setInterval(() => {
     say({ lost: `${first} and ${others.length} others are without the bus for ${PATIENCE_MS / 1000} s` })
 }, CALL_EVERY_MS)
 
-await inTurns(nodes, AT_ONCE, (node) =>
+await someAtOnce(nodes, AT_ONCE, (node) =>
   new FakeAgent({
     ...{ node, tokenFile: `${tokenDir}/${node}`, address, whenTold: held.promise, log, signal: stop.signal },
     onBeat: () => beats++,

@@ -5,7 +5,7 @@ import type { KubeClient } from '../../lib/kube/client.ts'
 import type { KubeObject, ResourceKind } from '../../lib/kube/object.ts'
 import { pagesOf } from '../../lib/kube/pages.ts'
 import { cpuMsOf } from './cpu.ts'
-import { inTurns } from './in-turns.ts'
+import { someAtOnce } from '../../lib/some-at-once.ts'
 
 const AT_ONCE = 48
 const WATCH_SECONDS = 7200
@@ -86,7 +86,7 @@ export async function runRound(
 ): Promise<Round> {
   const target = placed.count + count
   return runOnce(count, processes, async () => {
-    await inTurns(Array(count).keys(), AT_ONCE, make)
+    await someAtOnce(Array(count).keys(), AT_ONCE, make)
     await placed.waitFor(target)
   })
 }

@@ -22,7 +22,7 @@ import { Fleet } from './fleet.ts'
 import { isRunning, startTimeOf, type StartedProcess } from '../../local/host/process.ts'
 import { OperatorProcess } from './operator-process.ts'
 import { startNorthbound } from './own-northbound.ts'
-import { inTurns } from './in-turns.ts'
+import { someAtOnce } from '../../lib/some-at-once.ts'
 import { Watchdog } from './watchdog.ts'
 
 /** Of Go itself, and so of clusters. */
@@ -123,7 +123,7 @@ async function start(
   const names = Array.from({ length: nodes }, (_, i) => nodeName(i))
   const tokenDir = join(dir, 'tokens')
   await mkdir(tokenDir)
-  await inTurns(names, AT_ONCE, (name) => makeNode(client, api, name, tokenDir))
+  await someAtOnce(names, AT_ONCE, (name) => makeNode(client, api, name, tokenDir))
   say(`${nodes} nodes`)
   await until(async () => (await client.list(COMPUTE_NODE)).length === nodes, 'ComputeNodes', PATIENCE_MS, 1000)
   const fleet = await Fleet.start(dir, { nodes: names, tokenDir, address: nats.address, isHeld })

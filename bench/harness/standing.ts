@@ -7,7 +7,7 @@ import { waitForReady } from '../../e2e/harness/wait.ts'
 import * as draft from '../../e2e/harness/objects.ts'
 import type { KubeClient } from '../../lib/kube/client.ts'
 import { FAKE_DIGEST } from './fake-agent.ts'
-import { inTurns } from './in-turns.ts'
+import { someAtOnce } from '../../lib/some-at-once.ts'
 import { Placed } from './rounds.ts'
 
 export const PROJECTS = 7
@@ -46,7 +46,7 @@ export async function createMachines(
   numbers: Iterable<number>,
   specOf: (i: number) => object,
 ): Promise<void> {
-  await inTurns(numbers, AT_ONCE, (i) => createMachine(client, i, specOf(i)))
+  await someAtOnce(numbers, AT_ONCE, (i) => createMachine(client, i, specOf(i)))
 }
 
 /** Resolves when as many are ACTIVE; says every half minute how many there are. */

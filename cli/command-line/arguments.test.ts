@@ -13,7 +13,15 @@ describe('options', () => {
       parseArguments(['why', '-n', 'team', 'web', '-o', 'json', '--wait=false', '--timeout=90s', '--', '-n', 'x']),
     ).toEqual({
       ...{ words: ['why', 'web'], rest: ['-n', 'x'], namespace: 'team', output: 'json', waits: false },
-      ...{ timeoutMs: 90_000, isEverywhere: false, isHard: false, isForced: false, help: false },
+      ...{
+        timeoutMs: 90_000,
+        isEverywhere: false,
+        isHard: false,
+        isForced: false,
+        isWeb: false,
+        snapshot: {},
+        help: false,
+      },
     })
     expect(parseArguments([])).toMatchObject({ output: 'table', waits: true, timeoutMs: 300_000 })
   })

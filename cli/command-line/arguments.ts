@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { parseArgs } from 'node:util'
-import { OUTPUT_FORMATS, UsageError, type OutputFormat } from './command.ts'
+import { OUTPUT_FORMATS, UsageError, type OutputFormat, type SnapshotOptions } from './command.ts'
 
 export interface Arguments {
   /** The command and its words; `rest` is what follows `--`. */
@@ -15,6 +15,9 @@ export interface Arguments {
   timeoutMs: number
   isHard: boolean
   isForced: boolean
+  isWeb: boolean
+  image?: string
+  snapshot: SnapshotOptions
   help: boolean
 }
 
@@ -28,6 +31,13 @@ const OPTIONS = {
   timeout: { type: 'string' },
   hard: { type: 'boolean' },
   force: { type: 'boolean' },
+  web: { type: 'boolean' },
+  image: { type: 'string' },
+  'image-name': { type: 'string' },
+  store: { type: 'string' },
+  quiesce: { type: 'string' },
+  backup: { type: 'string' },
+  keep: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const
 
@@ -50,11 +60,27 @@ export function parseArguments(argv: readonly string[]): Arguments {
       timeoutMs: toMs(values.timeout),
       isHard: values.hard ?? false,
       isForced: values.force ?? false,
+      isWeb: values.web ?? false,
+      snapshot: toSnapshot(values),
       help: values.help ?? false,
     },
+    ...(values.image === undefined ? {} : { image: values.image }),
     ...(values.kubeconfig === undefined ? {} : { kubeconfig: values.kubeconfig }),
     ...(values.context === undefined ? {} : { context: values.context }),
     ...(values.namespace === undefined ? {} : { namespace: values.namespace }),
+  }
+}
+
+/** @throws UsageError */
+function toSnapshot(values: ReturnType<typeof parse>['values']): SnapshotOptions {
+  const { 'image-name': imageName, store, quiesce, backup, keep } = values
+  if (keep !== undefined && !/^[1-9][0-9]{0,3}$/.test(keep)) throw new UsageError(`--keep=${keep}: how many, from 1 on`)
+  return {
+    ...(imageName === undefined ? {} : { imageName }),
+    ...(store === undefined ? {} : { store }),
+    ...(quiesce === undefined ? {} : { quiesce }),
+    ...(backup === undefined ? {} : { backup }),
+    ...(keep === undefined ? {} : { keep: Number(keep) }),
   }
 }
 

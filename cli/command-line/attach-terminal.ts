@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Readable, Writable } from 'node:stream'
 import { WebSocket } from 'ws'
-import { CLOSED_CODE, CONSOLE_PROTOCOL } from '../../lib/console/websocket.ts'
+import { CLOSED_CODE, CONSOLE_PROTOCOL } from '../../lib/console/protocol.ts'
 
 export interface Terminal {
   input: Readable & { isTTY?: boolean; setRawMode?: (isRaw: boolean) => unknown }

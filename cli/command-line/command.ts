@@ -18,6 +18,12 @@ export interface Context {
   isHard: boolean
   /** `--force`: of commands that take it. */
   isForced: boolean
+  /** `--web`: of commands that take it. */
+  isWeb: boolean
+  /** `--image`: of commands that take it. */
+  image?: string
+  /** `--image-name`, `--store`, `--quiesce`, `--backup`, `--keep`: of commands that take them. */
+  snapshot: SnapshotOptions
   /** What is typed or piped in, which nobody sees: for what must stand in no argument. @param prompts for a person, one line each */
   readHidden: (prompts: readonly string[]) => Promise<string[]>
   /** Aborted by Ctrl-C. */
@@ -26,6 +32,14 @@ export interface Context {
   print: (line: string) => void
   /** Passing news of long work, such as `waiting: ACTIVE`: written over by the next, and never part of the output. */
   progress: (line: string) => void
+}
+
+export interface SnapshotOptions {
+  imageName?: string
+  store?: string
+  quiesce?: string
+  backup?: string
+  keep?: number
 }
 
 export const OUTPUT_FORMATS = ['table', 'wide', 'json', 'yaml'] as const
@@ -43,6 +57,9 @@ export interface Command {
   takesRest?: boolean
   takesHard?: boolean
   takesForce?: boolean
+  takesWeb?: boolean
+  takesImage?: boolean
+  takesSnapshot?: boolean
   /** @param rest what follows `--`. @returns the exit code */
   run: (context: Context, words: readonly string[], rest: readonly string[]) => Promise<number>
 }

@@ -79,12 +79,13 @@ function isOver({ status }: InstanceAction): boolean {
 
 /** In words: state, the last step, and what it waits for. Pure. */
 function progressOf(action: InstanceAction, seconds?: number): string {
-  const { state = 'Pending', steps = [] } = action.status ?? {}
+  const { state = 'Pending', steps = [], progressPercent } = action.status ?? {}
   const last = steps.at(-1)?.name
   const since = seconds === undefined ? '' : ` (${Math.round(seconds)}s)`
   const ready = findCondition(action.status?.conditions, 'Ready')
   const why = state === 'Pending' && ready ? `, ${ready.reason}: ${ready.message}` : ''
-  return `${state}${last === undefined ? '' : `, after ${last}`}${since}${why}`
+  const percent = progressPercent === undefined || state !== 'Running' ? '' : ` ${progressPercent}%`
+  return `${state}${percent}${last === undefined ? '' : `, after ${last}`}${since}${why}`
 }
 
 function whyOf({ status }: InstanceAction): string {

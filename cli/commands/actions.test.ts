@@ -41,6 +41,8 @@ const context = (more: Partial<Context> = {}): Context => ({
     timeoutMs: 1000,
     isHard: false,
     isForced: false,
+    isWeb: false,
+    snapshot: {},
   },
   ...{ signal: new AbortController().signal, now: new Date(), progress: () => undefined },
   kubectl: async () => '',
@@ -66,12 +68,40 @@ test.each<[string, Partial<Context>, object, string]>([
   ['reboot', { isHard: true }, { type: 'Reboot', reboot: { type: 'Hard' } }, 'rebooted'],
   ['reset', {}, { type: 'Reset' }, 'reset'],
   ['crash-dump', {}, { type: 'CrashDump' }, 'interrupted'],
+  ['rebuild', {}, { type: 'Rebuild' }, 'rebuilt'],
+  ['rescue', {}, { type: 'Rescue' }, 'rescued'],
+  ['rescue', { image: 'tools' }, { type: 'Rescue', rescue: { imageRef: { name: 'tools' } } }, 'rescued'],
+  [
+    'rescue',
+    { image: 'shared/tools' },
+    { type: 'Rescue', rescue: { imageRef: { name: 'tools', namespace: 'shared' } } },
+    'rescued',
+  ],
+  ['unrescue', {}, { type: 'Unrescue' }, 'boots from its own root disk'],
   ['reset-state', {}, { type: 'ResetState' }, 'tried again'],
+  ['snapshot', {}, { type: 'Snapshot', snapshot: { quiesce: 'IfPossible' } }, 'copied to an Image'],
+  [
+    'snapshot',
+    { snapshot: { imageName: 'before', store: 'main', quiesce: 'Required', backup: 'daily', keep: 3 } },
+    {
+      type: 'Snapshot',
+      snapshot: {
+        ...{ quiesce: 'Required', imageName: 'before', imageStoreRef: { name: 'main' } },
+        backup: { type: 'daily', keep: 3 },
+      },
+    },
+    'copied to an Image',
+  ],
 ])('%s %j', async (name, more, spec, done) => {
   expect(await run(name, ['web'], more)).toBe(0)
   expect(specs()).toEqual([{ instanceRef: { name: 'web' }, requestedBy: 'ada', ...spec }])
   expect(made[0]!.metadata.name).toMatch(new RegExp(`^web-${name}-[0-9a-f]{6}$`))
   expect(said).toEqual([`instance.nephele.dev/web ${done}`])
+})
+
+test.each(['a/b/c', '/a', '', 'a b', '-a'])('--image %j names none, and nothing is made', async (image) => {
+  await expect(run('rescue', ['web'], { image })).rejects.toThrow(expect.objectContaining({ name: 'UsageError' }))
+  expect(made).toEqual([])
 })
 
 test('what fails is told with its reason, and has the code 1', async () => {
@@ -85,6 +115,15 @@ test('what fails is told with its reason, and has the code 1', async () => {
   end = { state: 'Failed', conditions: [ready] }
   expect(await run('reboot', ['web'])).toBe(1)
   expect(said).toEqual(['instance.nephele.dev/web not rebooted: StartFailed: why'])
+})
+
+test.each<[Partial<Context>, string[], string]>([
+  [{ snapshot: { quiesce: 'maybe' } }, ['web'], 'one of IfPossible, Required, Never'],
+  [{ snapshot: { backup: 'daily' } }, ['web'], 'write both, or neither'],
+  [{ snapshot: { imageName: 'one' } }, ['web', 'db'], 'is of one machine'],
+])('a snapshot that cannot be meant makes nothing: %j', async (more, names, says) => {
+  await expect(run('snapshot', names, more)).rejects.toThrow(says)
+  expect(made).toEqual([])
 })
 
 test('a machine that is not there is a mistake, and nothing is made', async () => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Command } from '../command-line/command.ts'
 import { ACTIONS } from './actions.ts'
+import { backup } from './backup.ts'
 import { consoleCommand } from './console.ts'
 import { completion } from './completion.ts'
 import { diagram } from './diagram.ts'
@@ -10,6 +11,7 @@ import { setPassword } from './set-password.ts'
 import { ssh } from './ssh.ts'
 import { supportBundle } from './support-bundle.ts'
 import { top } from './top.ts'
+import { vnc } from './vnc.ts'
 import { why } from './why.ts'
 
 /** In the order in which help has them. */
@@ -20,9 +22,11 @@ export const COMMANDS: readonly Command[] = [
   diagram,
   ssh,
   consoleCommand,
+  vnc,
   ...POWER,
   ...ACTIONS,
   setPassword,
   supportBundle,
+  backup,
   completion,
 ]

@@ -4,6 +4,7 @@ import type { ConsoleAccess } from '../../lib/api/types.ts'
 import type { KubeObject, ResourceKind } from '../../lib/kube/object.ts'
 import type { Context } from '../command-line/command.ts'
 import { consoleCommand } from './console.ts'
+import { vnc } from './vnc.ts'
 
 let made: ConsoleAccess[]
 let removed: string[]
@@ -32,7 +33,14 @@ const context = (more: Partial<Context> = {}): Context => ({
   } as unknown as Context['client'],
   kubectl: async () => '',
   ...{ namespace: 'team', isEverywhere: false, output: 'table', waits: true, timeoutMs: 1000 },
-  ...{ isHard: false, isForced: false, signal: new AbortController().signal, now: new Date() },
+  ...{
+    isHard: false,
+    isForced: false,
+    isWeb: false,
+    snapshot: {},
+    signal: new AbortController().signal,
+    now: new Date(),
+  },
   ...{ progress: () => undefined, readHidden: async () => [] },
   print: (line) => void said.push(line),
   ...more,
@@ -50,6 +58,21 @@ test('makes an access in one’s own name, by force where that is said, and dial
   ])
   expect(said).toEqual([expect.stringContaining('127.0.0.1:1 does not answer')])
 })
+
+test.each([
+  ['vnc', vnc, {}, 'VNC', 'web-vnc-'],
+  ['console --web', consoleCommand, { isWeb: true }, 'Serial', 'web-console-'],
+] as const)(
+  '%s prints the URL of the page alone, with the token where a browser keeps it',
+  async (_, command, more, type, name) => {
+    secrets['t'] = { data: { token: Buffer.from('a+b/c').toString('base64') } }
+    expect(await command.run(context(more), ['web'], [])).toBe(0)
+    expect(said).toEqual(['https://127.0.0.1:1/serial/n/m/a#token=a%2Bb%2Fc'])
+    expect(made).toMatchObject([
+      { metadata: { name: expect.stringMatching(`^${name}`) }, spec: { type, ttlSeconds: 120, force: false } },
+    ])
+  },
+)
 
 test.each([
   [

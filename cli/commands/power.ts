@@ -63,7 +63,7 @@ async function setRunState(context: Context, name: string, runState: RunState, d
       client,
       { kind: INSTANCE, ref },
       {
-        isWanted: ({ status }) => status?.state === wanted && (status.observedGeneration ?? 0) >= generation,
+        isWanted: ({ status }) => isIn(wanted, status?.state) && (status?.observedGeneration ?? 0) >= generation,
         onChange: (now) => {
           instance = now
           progress(`${name}: ${now.status?.state ?? 'new'}, waiting for ${wanted}${whyNot(now)}`)
@@ -80,6 +80,11 @@ async function setRunState(context: Context, name: string, runState: RunState, d
     )
     return false
   }
+}
+
+/** What is started in rescue runs. */
+function isIn(wanted: State, state: State | undefined): boolean {
+  return state === wanted || (wanted === 'ACTIVE' && state === 'RESCUE')
 }
 
 function whyNot({ status }: Instance): string {

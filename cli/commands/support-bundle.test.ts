@@ -91,6 +91,8 @@ const context = (more: Partial<Context> = {}): Context => ({
     timeoutMs: 1000,
     isHard: false,
     isForced: false,
+    isWeb: false,
+    snapshot: {},
   },
   ...{ signal: new AbortController().signal, now: new Date('2026-01-02T03:04:05.678Z'), progress: () => undefined },
   print: (line) => void said.push(line),

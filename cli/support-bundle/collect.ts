@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { stringify } from 'yaml'
-import { CUSTOM_KINDS, EVENT, GROUP } from '../../lib/api/kinds.ts'
+import { CUSTOM_KINDS, EVENT, GROUP, POD } from '../../lib/api/kinds.ts'
 import type { KubeObject, ResourceKind } from '../../lib/kube/object.ts'
+import { someAtOnce } from '../../lib/some-at-once.ts'
 import type { Context } from '../command-line/command.ts'
 import type { BundleFolder } from './bundle-folder.ts'
 import { eventLines, isOurs, type Event } from './event-lines.ts'
-import { CLUSTER_KINDS, CUSTOM_RESOURCE_DEFINITION, INSTALLED_KINDS, POD } from './kubernetes-kinds.ts'
+import { CLUSTER_KINDS, CUSTOM_RESOURCE_DEFINITION, INSTALLED_KINDS } from './kubernetes-kinds.ts'
 import { NODE_COMMANDS, onNode, OVN_COMMANDS } from './node-commands.ts'
 import { componentOf, INSTALLED, listLogs, type Pod } from './pods.ts'
 import { withoutLogin, withoutSecrets } from './redact.ts'
@@ -34,7 +35,7 @@ export async function collect(context: Asked, folder: BundleFolder, nodes: reado
   for (const namespace of new Set(pods.map(({ metadata }) => metadata.namespace ?? '')))
     for (const kind of INSTALLED_KINDS)
       await folder.add(`installation/${namespace}/${kind.plural}.yaml`, () => readAll(context, kind, namespace))
-  await eachOf(listLogs(pods, nodes), async ({ pod, container, previous }) => {
+  await someAtOnce(listLogs(pods, nodes), AT_ONCE, async ({ pod, container, previous }) => {
     const { namespace = '', name } = pod.metadata
     progress(`log of ${name}`)
     await folder.add(`logs/${namespace}/${name}/${container}${previous ? '.previous' : ''}.log`, () =>
@@ -44,7 +45,7 @@ export async function collect(context: Asked, folder: BundleFolder, nodes: reado
       ]),
     )
   })
-  await eachOf(listQuestions(pods, nodes), async ({ pod, container, path, argv }) => {
+  await someAtOnce(listQuestions(pods, nodes), AT_ONCE, async ({ pod, container, path, argv }) => {
     progress(path)
     const { namespace = '', name } = pod.metadata
     await folder.add(path, () =>
@@ -117,12 +118,4 @@ async function findPods({ client, signal }: Asked, folder: BundleFolder): Promis
 
 async function ask({ kubectl, signal }: Asked, argv: readonly string[]): Promise<string> {
   return withoutLogin(await kubectl(argv, { timeoutMs: ASK_MS, signal }))
-}
-
-async function eachOf<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
-  const left = [...items]
-  const work = async () => {
-    for (let next = left.shift(); next !== undefined; next = left.shift()) await act(next)
-  }
-  await Promise.all(Array.from({ length: AT_ONCE }, work))
 }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { EVENT, LEASE, NODE } from '../../lib/api/kinds.ts'
+import { EVENT, LEASE, NODE, POD } from '../../lib/api/kinds.ts'
 import type { ResourceKind } from '../../lib/kube/object.ts'
 
 const kind = (group: string, plural: string, name: string, namespaced = true): ResourceKind => ({
   ...{ group, version: 'v1', plural, kind: name, namespaced },
 })
 
-export const POD = kind('', 'pods', 'Pod')
 export const CUSTOM_RESOURCE_DEFINITION = kind(
   'apiextensions.k8s.io',
   'customresourcedefinitions',

@@ -90,6 +90,14 @@ export declare class Image extends GenericKind {
   status?: ImageStatus
 }
 
+import type { ImageStoreSpec, ImageStoreStatus } from './types/imagestore.js'
+export type { ImageStoreSpec, ImageStoreStatus } from './types/imagestore.js'
+/** A place for the bytes of Images that are made here, such as snapshots of machines. */
+export declare class ImageStore extends GenericKind {
+  spec: ImageStoreSpec
+  status?: ImageStoreStatus
+}
+
 import type { InstanceActionSpec, InstanceActionStatus } from './types/instanceaction.js'
 export type { InstanceActionSpec, InstanceActionStatus } from './types/instanceaction.js'
 /** Something that is done to a machine once, and its place in the history: it is never repeated, and goes by itself. */

@@ -35,6 +35,9 @@ RegisterKind(HostAggregate, { group: 'nephele.dev', version: 'v1alpha1', kind: '
 export class Image extends GenericKind {}
 RegisterKind(Image, { group: 'nephele.dev', version: 'v1alpha1', kind: 'Image', plural: 'images' })
 
+export class ImageStore extends GenericKind {}
+RegisterKind(ImageStore, { group: 'nephele.dev', version: 'v1alpha1', kind: 'ImageStore', plural: 'imagestores' })
+
 export class InstanceAction extends GenericKind {}
 RegisterKind(InstanceAction, { group: 'nephele.dev', version: 'v1alpha1', kind: 'InstanceAction', plural: 'instanceactions' })
 

@@ -40,7 +40,7 @@ export interface AddressGroupSpec {
  */
 export interface AddressGroupStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

@@ -36,7 +36,7 @@ export interface AddressScopeSpec {
  */
 export interface AddressScopeStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

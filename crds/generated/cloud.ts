@@ -157,7 +157,7 @@ export interface CloudSpec {
  */
 export interface CloudStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

@@ -69,7 +69,7 @@ export interface ComputeNodeSpec {
  */
 export interface ComputeNodeStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**
@@ -341,7 +341,7 @@ export interface ComputeNodeStatus {
     /**
      * Kind of its document.
      */
-    kind: 'node' | 'image' | 'volume' | 'port' | 'balancer' | 'vpn' | 'probe' | 'instance'
+    kind: 'node' | 'image' | 'imagecopy' | 'volume' | 'port' | 'balancer' | 'vpn' | 'probe' | 'instance'
     /**
      * UID of the object.
      */
@@ -370,7 +370,7 @@ export interface ComputeNodeStatus {
     /**
      * Kind of its document.
      */
-    kind: 'node' | 'image' | 'volume' | 'port' | 'balancer' | 'vpn' | 'probe' | 'instance'
+    kind: 'node' | 'image' | 'imagecopy' | 'volume' | 'port' | 'balancer' | 'vpn' | 'probe' | 'instance'
     /**
      * UID that it carries.
      */

@@ -95,7 +95,7 @@ export interface FirewallGroupSpec {
  */
 export interface FirewallGroupStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

@@ -61,7 +61,7 @@ export interface FlavorSpec {
  */
 export interface FlavorStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

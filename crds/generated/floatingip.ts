@@ -144,7 +144,7 @@ export interface FloatingIPSpec {
  */
 export interface FloatingIPStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

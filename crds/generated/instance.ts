@@ -19,15 +19,15 @@ export interface InstanceSpec {
     name: string
   }
   /**
-   * The Image that the root disk is made from. *immutable*
+   * The Image that the root disk is made from. Another one is taken up by an InstanceAction of type Rebuild, which makes the disk anew, or at a new place without the old disk; the condition RebuildPending says so. *rebuild*
    */
   imageRef: {
     /**
-     * Name of the Image. *immutable*
+     * Name of the Image. *rebuild*
      */
     name: string
     /**
-     * Namespace of the Image; absent: the same. Another one works only where the Image is public, or shared and names this namespace in spec.sharedWith. *immutable*
+     * Namespace of the Image; absent: the same. Another one works only where the Image is public, or shared and names this namespace in spec.sharedWith. *rebuild*
      */
     namespace?: string
   }
@@ -235,13 +235,13 @@ export interface InstanceSpec {
  */
 export interface InstanceStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**
    * OpenStack's word for it, for people; derived from the conditions, never read back.
    */
-  state?: 'BUILD' | 'ACTIVE' | 'SHUTOFF' | 'PAUSED' | 'SUSPENDED' | 'ERROR' | 'DELETING'
+  state?: 'BUILD' | 'ACTIVE' | 'SHUTOFF' | 'PAUSED' | 'SUSPENDED' | 'RESCUE' | 'ERROR' | 'DELETING'
   /**
    * What is true of this object now, as in the Kubernetes API conventions: Ready (usable now), Reconciling (we act or wait), Stalled (only a changed spec or a person can help), and stages.
    *
@@ -325,6 +325,111 @@ export interface InstanceStatus {
      */
     swapMiB?: number
   }
+  /**
+   * The Image that its root disk was made from; absent of a machine that was placed: its node has a disk that the operator knows nothing of.
+   */
+  image?: {
+    /**
+     * Its namespace.
+     */
+    namespace: string
+    /**
+     * Its name.
+     */
+    name: string
+    /**
+     * Its UID.
+     */
+    uid: string
+    /**
+     * Digest of its bytes.
+     */
+    sha256: string
+  }
+  /**
+   * Number of its root disk on its node: each Rebuild makes one with a higher number; absent: 0, the first. Counted anew at each place.
+   */
+  rootDisk?: number
+  /**
+   * There while it boots from a rescue disk, with its own root disk as another one; it stays so, also when it is stopped and started, until an InstanceAction of type Unrescue ends it.
+   */
+  rescue?: {
+    /**
+     * Number of the rescue disk on its node, of the same sequence as those of root disks.
+     */
+    disk: number
+    /**
+     * The Image that the rescue disk was made from, which is held; absent: it is not known any more (a restored store).
+     */
+    image?: {
+      /**
+       * Its namespace.
+       */
+      namespace: string
+      /**
+       * Its name.
+       */
+      name: string
+      /**
+       * Its UID.
+       */
+      uid: string
+      /**
+       * Digest of its bytes.
+       */
+      sha256: string
+    }
+    /**
+     * UID of the InstanceAction of type Rescue; absent where image is.
+     */
+    actionUID?: string
+    /**
+     * When its node was first heard to have it so.
+     */
+    since: string
+  }
+  /**
+   * Root disks, and rescue disks, that it was given and that its node may have made; emptied once that is known.
+   *
+   * @maxItems 4
+   *
+   * Items: One disk.
+   */
+  rebuilds?: {
+    /**
+     * Its number.
+     */
+    rootDisk: number
+    /**
+     * It is a rescue disk.
+     */
+    isRescue?: boolean
+    /**
+     * UID of the InstanceAction.
+     */
+    actionUID: string
+    /**
+     * The Image that it is made from.
+     */
+    image: {
+      /**
+       * Its namespace.
+       */
+      namespace: string
+      /**
+       * Its name.
+       */
+      name: string
+      /**
+       * Its UID.
+       */
+      uid: string
+      /**
+       * Digest of its bytes.
+       */
+      sha256: string
+    }
+  }[]
   /**
    * The size that it gets at its next start, claimed on its node beside flavor; absent: the same.
    */

@@ -79,7 +79,7 @@ export interface NetworkSpec {
  */
 export interface NetworkStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

@@ -166,7 +166,7 @@ export interface PlacementPreviewSpec {
  */
 export interface PlacementPreviewStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

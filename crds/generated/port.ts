@@ -156,7 +156,7 @@ export interface PortSpec {
  */
 export interface PortStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

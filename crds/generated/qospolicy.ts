@@ -56,13 +56,26 @@ export interface QoSPolicySpec {
     minKbps: number
   }[]
   /**
-   * Refused: OVN, which realises the rules, counts kilobits of traffic and no packets. *live*
+   * How many packets Ports may send and get, and Ports of Networks; what is beyond is dropped. At most one for each direction. Gateways and FloatingIPs have none. *live*
    *
    * @maxItems 2
    *
-   * Items: One limit, as Neutron writes it. *live*
+   * Items: The limit of one direction. *live*
    */
-  packetRateLimits?: {}[]
+  packetRateLimits?: {
+    /**
+     * egress: what the machine sends; ingress: what comes to it. *live*
+     */
+    direction: 'egress' | 'ingress'
+    /**
+     * In thousands of packets a second, of whatever size. *live*
+     */
+    maxKpps: number
+    /**
+     * How many may pass at once after a pause, in thousands, as Neutron calls it; absent: what half a second brings. *live*
+     */
+    maxBurstKpps?: number
+  }[]
   /**
    * The namespaces whose objects may refer to this one; `*` means all of them. *live*
    *
@@ -82,7 +95,7 @@ export interface QoSPolicySpec {
  */
 export interface QoSPolicyStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

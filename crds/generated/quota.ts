@@ -24,7 +24,7 @@ export interface QuotaSpec {
  */
 export interface QuotaStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

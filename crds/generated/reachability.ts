@@ -106,7 +106,7 @@ export interface ReachabilitySpec {
  */
 export interface ReachabilityStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

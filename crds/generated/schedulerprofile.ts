@@ -160,7 +160,7 @@ export interface SchedulerProfileSpec {
  */
 export interface SchedulerProfileStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

@@ -32,7 +32,7 @@ export interface VolumeSpec {
  */
 export interface VolumeStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

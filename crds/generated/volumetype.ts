@@ -49,7 +49,7 @@ export interface VolumeTypeSpec {
  */
 export interface VolumeTypeStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

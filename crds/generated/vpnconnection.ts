@@ -135,7 +135,7 @@ export interface VPNConnectionSpec {
  */
 export interface VPNConnectionStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

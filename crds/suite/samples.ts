@@ -112,6 +112,13 @@ export const SAMPLES: Record<string, Sample[]> = {
         epoch: 1,
       },
     },
+    {
+      spec: {
+        source: { snapshot: { instanceActionRef: { name: 'snap-1' }, imageStoreRef: { name: 'default' } } },
+        format: 'qcow2',
+      },
+      status: { ...COMMON, state: 'active', copies: [{ node: 'n1', epoch: 1, ready: true }] },
+    },
   ],
   Network: [
     {
@@ -441,6 +448,18 @@ export const SAMPLES: Record<string, Sample[]> = {
           pageSizeKiB: 2048,
           cells: [{ hostCell: 0, vcpus: '0-1', memoryMiB: 256, cpus: '2-3', idleCPUs: '34-35' }],
         },
+        image: { namespace: 'images', name: 'debian', uid: 'u5', sha256: 'a'.repeat(64) },
+        rootDisk: 1,
+        rescue: {
+          ...{ disk: 2, actionUID: 'u6', since: '2026-01-01T00:00:00Z' },
+          image: { namespace: 'images', name: 'debian', uid: 'u5', sha256: 'a'.repeat(64) },
+        },
+        rebuilds: [
+          {
+            ...{ rootDisk: 3, actionUID: 'u7', isRescue: true },
+            image: { namespace: 'images', name: 'debian', uid: 'u5', sha256: 'a'.repeat(64) },
+          },
+        ],
         nextFlavor: {
           name: 'small',
           requireKVM: true,
@@ -662,7 +681,8 @@ export const SAMPLES: Record<string, Sample[]> = {
   QoSPolicy: [
     {
       spec: {
-        ...{ description: 'what for', dscpMark: 46, packetRateLimits: [], ...SHARED },
+        ...{ description: 'what for', dscpMark: 46, ...SHARED },
+        packetRateLimits: [{ direction: 'egress', maxKpps: 100, maxBurstKpps: 50 }],
         bandwidthLimits: [{ direction: 'egress', maxKbps: 10_000, maxBurstKbps: 5_000 }],
         minimumBandwidths: [{ direction: 'egress', minKbps: 1_000 }],
       },
@@ -986,6 +1006,35 @@ export const SAMPLES: Record<string, Sample[]> = {
         setAdminPassword: { userName: 'ada', passwordSecretRef: { name: 'new-password', key: 'password' } },
       },
     },
+    {
+      spec: { instanceRef: { name: 'web-1' }, type: 'Rebuild', rebuild: { preserveEphemeral: true } },
+      status: {
+        ...{ ...COMMON, state: 'Running', rootDisk: 1 },
+        image: { namespace: 'images', name: 'debian', uid: 'u5', sha256: 'a'.repeat(64) },
+      },
+    },
+    {
+      spec: {
+        ...{ instanceRef: { name: 'web-1' }, type: 'Rescue' },
+        rescue: { imageRef: { namespace: 'images', name: 'rescue' } },
+      },
+    },
+    {
+      spec: {
+        ...{ instanceRef: { name: 'web-1' }, type: 'Snapshot' },
+        snapshot: {
+          ...{ imageName: 'web-1-before', imageStoreRef: { name: 'default' }, quiesce: 'Required' },
+          backup: { type: 'daily', keep: 3 },
+        },
+      },
+      status: {
+        ...{ ...COMMON, state: 'Running', progressPercent: 40, bytesLeft: 1024 },
+        snapshot: {
+          ...{ imageName: 'web-1-before', imageUID: 'u6', imageStore: 'default' },
+          ...{ sha256: 'a'.repeat(64), sizeBytes: 1024, virtualSizeBytes: 2048 },
+        },
+      },
+    },
   ],
   ConsoleAccess: [
     {
@@ -996,6 +1045,15 @@ export const SAMPLES: Record<string, Sample[]> = {
         ...{ tokenSHA256: 'f'.repeat(64), notAfter: '2026-01-01T00:00:00Z', node: 'n1', epoch: 1, instanceUID: 'u' },
         ...{ openedAt: '2026-01-01T00:00:00Z', completionTime: '2026-01-01T00:00:00Z' },
       },
+    },
+  ],
+  ImageStore: [
+    {
+      spec: {
+        ...{ driver: 'file', file: { path: '/srv/images', requireMount: true }, copies: 2, default: true },
+        nodeSelector: { matchLabels: { disk: 'hdd' } },
+      },
+      status: { ...COMMON, state: 'up', nodes: [{ node: 'n1', totalGiB: 100, freeGiB: 50, error: 'none' }] },
     },
   ],
 }

@@ -98,9 +98,11 @@ export function isHeldFixed(field: Field, fields: readonly Field[]): boolean {
   if (field.schema.enum?.length === 1 && parent?.schema.required?.includes(name)) return true
   // By the whole object's rule, which can compare with the status.
   const root = fields.find((f) => f.path === '')
-  // What only grows is no constant.
+  // What only grows is no constant, nor what may change once the status has something.
   const fixes = ({ rule }: { rule: string }) =>
-    rule.includes(`oldSelf.${field.path}`) && !rule.includes(`>= oldSelf.${field.path}`)
+    rule.includes(`oldSelf.${field.path}`) &&
+    !/\|\| has\(oldSelf\.status\./.test(rule) &&
+    !rule.includes(`>= oldSelf.${field.path}`)
   if (dot > 0 && root && rulesOf(root).some(fixes)) return true
   return dot > 0 && parent !== undefined && rulesOf(parent).some((rule) => rule.rule.includes(`oldSelf.${name}`))
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The chart on a real cluster: two nodes with kubelet and containerd. One story, in order.
+import { X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import {
   CLOUD,
@@ -24,12 +25,14 @@ import * as draft from '../harness/objects.ts'
 import { readSupportBundle } from './support-bundle.ts'
 import { waitForGone, waitForReady, waitUntilTrue } from '../harness/wait.ts'
 import {
+  agentMetrics,
   findProcesses,
   guestIdentity,
   helm,
   installByCommand,
   kubectl,
   natsStreams,
+  lastWords,
   podsOf,
   startEnvironment,
   upgrade,
@@ -45,6 +48,7 @@ const WORKLOADS = [
   'deployment/nephele-operator',
   'daemonset/nephele-agent',
   'daemonset/nephele-resolver',
+  'daemonset/nephele-agent-metrics',
 ]
 const at = (name: string) => ({ namespace: 'machines', name })
 
@@ -85,6 +89,17 @@ test(
     expect(status?.conditions).toContainEqual(expect.objectContaining(healthy))
   },
   10 * MINUTE_MS,
+)
+
+test(
+  'helm test says that the Cloud and its nodes are ready',
+  async () => {
+    const said = await helm(env, ['test', 'nephele', '--logs'])
+    expect(said).toMatch(/Phase: +Succeeded/)
+    for (const part of ['Cloud default', ...env.cluster.nodes.map(({ name }) => `ComputeNode ${name}`)])
+      expect(said).toContain(`ready     ${part}`)
+  },
+  4 * MINUTE_MS,
 )
 
 test(
@@ -138,6 +153,20 @@ test(
 )
 
 test(
+  'metrics of each agent are read by a pod that has no rights, and not at the node’s own address',
+  async () => {
+    for (const node of env.cluster.nodes) {
+      const page = await agentMetrics(env, node.name)
+      expect(page).toContain('nephele_agent_objects{kind="instance",state="running"} 1\n')
+      expect(page).toContain('nephele_bus_connected{connection="agent"} 1\n')
+      expect((await node.run(['stat', '-c', '%a %u %g', '/run/nephele/metrics/agent.sock'])).trim()).toBe('660 0 65532')
+      expect(await node.run(['sh', '-c', 'curl --silent --max-time 2 http://127.0.0.1:8080/metrics || echo nobody'])).toContain('nobody') // prettier-ignore
+    }
+  },
+  MINUTE_MS,
+)
+
+test(
   'a support bundle has objects, logs and what the programs of a node say, and nothing of a Secret',
   async () => {
     const canary = 'canary-in-a-secret'
@@ -188,6 +217,56 @@ test(
 )
 
 test(
+  'kubectl drain waits for the machines of a node, and for nothing when they are off',
+  async () => {
+    const { name } = env.cluster.nodes[1]
+    const drain = (timeout: string) =>
+      kubectl(env, [
+        'drain',
+        name,
+        '--ignore-daemonsets',
+        '--delete-emptydir-data',
+        `--timeout=${timeout}`,
+        '--pod-selector',
+        'nephele.dev/drain-hold',
+      ])
+    const runState = (state: string) =>
+      kubectl(env, [
+        '-n',
+        at('').namespace,
+        'patch',
+        'ninst',
+        'vm-b',
+        '--type=merge',
+        '-p',
+        `{"spec":{"runState":"${state}"}}`,
+      ])
+    const holds = async () =>
+      (await kubectl(env, ['-n', 'nephele-drain', 'get', 'pods,pdb', '-o', 'name'])).trim().split('\n').filter(Boolean)
+    const running = ['get', 'pods', `--field-selector=spec.nodeName=${name},status.phase=Running`, '-o', 'name']
+    await waitUntilTrue(
+      'the hold runs',
+      async () =>
+        (await kubectl(env, ['-n', 'nephele-drain', ...running])).includes(`machines-run-on-${name}`) || undefined,
+      MINUTE_MS,
+    )
+    expect(await holds()).toHaveLength(4)
+    await expect(drain('8s')).rejects.toThrow(`machines-run-on-${name}`)
+    const waiting = drain('120s')
+    await runState('Stopped')
+    await waiting
+    expect((await holds()).filter((hold) => hold.endsWith(name))).toEqual([])
+    await kubectl(env, ['uncordon', name])
+    await runState('Running')
+    const hasBootedAgain = async () => (await guestIdentity(env, vmB)).boots.length === 2 || undefined
+    await waitUntilTrue('vm-b boots again', hasBootedAgain, MINUTE_MS)
+    await waitForMark(env, vmB, 'login')
+    await waitUntilTrue('the hold is back', async () => (await holds()).length === 4 || undefined, MINUTE_MS)
+  },
+  5 * MINUTE_MS,
+)
+
+test(
   'every document has three copies: a server of the bus goes, and new machines still come',
   async () => {
     const { streams } = await natsStreams(env)
@@ -215,6 +294,79 @@ test(
     expect(await identities()).toEqual(before)
   },
   5 * MINUTE_MS,
+)
+
+test(
+  'a certificate of the bus is renewed by the daily Job, and nothing starts again',
+  async () => {
+    const secret = ['-n', NAMESPACE, 'get', 'secret', 'nephele-nats-tls', '-o', 'jsonpath={.data.tls\\.crt}']
+    const certificate = async () => new X509Certificate(Buffer.from(await kubectl(env, secret), 'base64')).serialNumber
+    const [before, servers, machines] = [await certificate(), await podsOf(env, 'nats'), await identities()]
+    // One that cannot be read is as due as one that is old.
+    const broken = JSON.stringify({ stringData: { 'tls.crt': 'oops' } })
+    await kubectl(env, ['-n', NAMESPACE, 'patch', 'secret', 'nephele-nats-tls', '-p', broken])
+    await kubectl(env, ['-n', NAMESPACE, 'create', 'job', 'renew-now', '--from=cronjob/nephele-certificates'])
+    await kubectl(
+      env,
+      ['-n', NAMESPACE, 'wait', '--for=condition=complete', '--timeout=120s', 'job/renew-now'],
+      130_000,
+    )
+    const renewed = await certificate()
+    expect(renewed).not.toBe(before)
+    const listed = await kubectl(env, ['-n', NAMESPACE, 'get', 'configmap', 'nephele-certificates', '-o', 'json'])
+    const { data } = JSON.parse(listed) as { data: Record<string, string> }
+    expect(Object.keys(data)).toEqual(expect.arrayContaining(['nephele-ca', 'nephele-nats-tls', 'nephele-ovn-tls']))
+    const asks = { type: 'CertificatesValid', status: 'True' }
+    expect((await env.cluster.client.find<Cloud>(CLOUD, { name: 'default' }))?.status?.conditions).toContainEqual(
+      expect.objectContaining(asks),
+    )
+    expect([await podsOf(env, 'nats'), await identities()]).toEqual([servers, machines])
+  },
+  4 * MINUTE_MS,
+)
+
+test(
+  'a value that no node can work with takes one agent down and no other, which says why; helm rollback mends it',
+  async () => {
+    const [before, agents] = [await identities(), await podsOf(env, 'agent')]
+    await upgrade(env, ['agent.tunnelNetwork=10.77.0.0/24'])
+    const said = await waitUntilTrue('the new agent has ended twice', () => lastWords(env, 'agent', 2), 2 * MINUTE_MS)
+    expect(said.trim().split('\n')).toHaveLength(1)
+    expect(said).toContain('10.77.0.0/24')
+    const now = (await podsOf(env, 'agent')).map(({ uid }) => uid)
+    expect(agents.filter(({ uid }) => now.includes(uid))).toHaveLength(agents.length - 1)
+    await helm(env, ['rollback', 'nephele'])
+    await waitForRollout(env, 'daemonset/nephele-agent')
+    expect(await identities()).toEqual(before)
+  },
+  6 * MINUTE_MS,
+)
+
+test(
+  'larger volumes: helm upgrade says how; as docs/install.md has it, the pods go on',
+  async () => {
+    const larger = ['nats.storage.sizeGiB=5']
+    await expect(upgrade(env, larger)).rejects.toThrow('nats.storage.sizeGiB: the volumes of nephele-nats have 4Gi')
+    const [before, servers] = [await identities(), await podsOf(env, 'nats')]
+    await kubectl(env, ['-n', NAMESPACE, 'delete', 'statefulset', 'nephele-nats', '--cascade=orphan'])
+    expect(await podsOf(env, 'nats')).toEqual(servers)
+    await upgrade(env, larger)
+    await waitForRollout(env, 'statefulset/nephele-nats')
+    const claimed = [
+      'get',
+      'statefulset',
+      'nephele-nats',
+      '-o',
+      'jsonpath={..volumeClaimTemplates[0].spec.resources.requests.storage}',
+    ]
+    expect(await kubectl(env, ['-n', NAMESPACE, ...claimed])).toBe('5Gi')
+    await create(INSTANCE, draft.instance(at('grown'), zone(0)))
+    await ready(INSTANCE, at('grown'))
+    await env.cluster.client.remove(INSTANCE, at('grown'))
+    await waitForGone(env.cluster.client, INSTANCE, at('grown'), MINUTE_MS)
+    expect(await identities()).toEqual(before)
+  },
+  8 * MINUTE_MS,
 )
 
 test(

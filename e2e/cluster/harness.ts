@@ -111,11 +111,49 @@ export interface Pod {
   node: string
 }
 
-export async function podsOf(test: TestEnvironment, component: string): Promise<Pod[]> {
+interface PodObject {
+  metadata: Omit<Pod, 'node'>
+  spec: { nodeName: string }
+  status: { containerStatuses?: ContainerStatus[] }
+}
+
+interface ContainerStatus {
+  name: string
+  restartCount: number
+  lastState: { terminated?: { message?: string } }
+}
+
+async function listPods(test: TestEnvironment, component: string): Promise<PodObject[]> {
   const selector = `app.kubernetes.io/component=${component}`
   const text = await kubectl(test, ['-n', NAMESPACE, 'get', 'pods', '-l', selector, '-o', 'json'])
-  const { items } = JSON.parse(text) as { items: { metadata: Omit<Pod, 'node'>; spec: { nodeName: string } }[] }
-  return items.map(({ metadata, spec }) => ({ name: metadata.name, uid: metadata.uid, node: spec.nodeName }))
+  return (JSON.parse(text) as { items: PodObject[] }).items
+}
+
+export async function podsOf(test: TestEnvironment, component: string): Promise<Pod[]> {
+  const pods = await listPods(test, component)
+  return pods.map(({ metadata, spec }) => ({ name: metadata.name, uid: metadata.uid, node: spec.nodeName }))
+}
+
+/**
+ * What `kubectl describe pod` shows of the last end of a component's container that has started again as often.
+ * Of that end's own log the kubelet may already have nothing.
+ */
+export async function lastWords(
+  test: TestEnvironment,
+  component: string,
+  restarts: number,
+): Promise<string | undefined> {
+  const pods = await listPods(test, component)
+  return pods
+    .flatMap(({ status }) => status.containerStatuses ?? [])
+    .find(({ name, restartCount }) => name === component && restartCount >= restarts)?.lastState.terminated?.message
+}
+
+/** The page of an agent, by the pod that passes it on, at its address on the pod network. */
+export async function agentMetrics(test: TestEnvironment, onNode: string): Promise<string> {
+  const pod = (await podsOf(test, 'agent-metrics')).find(({ node }) => node === onNode)
+  const ip = await kubectl(test, ['-n', NAMESPACE, 'get', 'pod', pod?.name ?? '', '-o', 'jsonpath={.status.podIP}'])
+  return nodeOf(test, onNode).run(['curl', '--silent', '--fail', `http://${ip.trim()}:8080/metrics`])
 }
 
 function nodeOf({ cluster }: TestEnvironment, name: string | undefined): TestNode {

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { jetstream } from '@nats-io/jetstream'
-import { INSTANCE, IP_CLAIM, LEASE, PORT } from '../../lib/api/kinds.ts'
-import type { Instance, IPClaim, Lease, Port } from '../../lib/api/types.ts'
+import { CLOUD, CLOUD_NAME, INSTANCE, IP_CLAIM, LEASE, PORT } from '../../lib/api/kinds.ts'
+import type { Cloud, Instance, IPClaim, Lease, Port } from '../../lib/api/types.ts'
 import { DesiredDocument } from '../../lib/contract/documents.ts'
 import {
   DESIRED_BUCKET,
@@ -40,6 +40,8 @@ let recorder: BusRecorder
 /** The machine as the first leader knew it. */
 let known: Instance
 let oldTerm: number
+/** Of the cloud, which another file may have restored. */
+let incarnation: number
 
 beforeAll(async () => {
   project = await Project.create('leaders')
@@ -65,6 +67,7 @@ test('the second takes over from a leader that stands still, and its return chan
   const before = await client.get<Lease>(LEASE, LEASE_REF)
   expect(before.spec?.holderIdentity).not.toContain(SECOND_IDENTITY)
   oldTerm = before.spec?.leaseTransitions ?? 0
+  incarnation = (await client.get<Cloud>(CLOUD, { name: CLOUD_NAME })).spec.incarnation ?? 1
 
   await Promise.all(PORTS.map((name) => project.create(PORT, draft.port(project.at(name), 'net'))))
   const begun = (p: Port | undefined) => p?.status !== undefined
@@ -124,7 +127,7 @@ test('documents: the bus refuses a stale writer, and an agent refuses what got t
   const boot = (await project.waitForMark('vm', 'boot'))[0]?.rest
   const nc = await connectAsOperator(project.test, 'e2e-stale-leader')
   const log = createLogger('e2e', 'silent')
-  const bus = new JetStreamBus({ nc, writer: () => ({ incarnation: 1, term: oldTerm }), log })
+  const bus = new JetStreamBus({ nc, writer: () => ({ incarnation, term: oldTerm }), log })
   try {
     await bus.ready(AbortSignal.timeout(10_000))
     const current = await bus.desired.read(node, 'instance', uid)
@@ -184,8 +187,8 @@ test('OVN: the database refuses a transaction of an older term', async () => {
   driver.start(signal)
   plain.start(signal)
   try {
-    const stale = { incarnation: 1, term: oldTerm }
-    await expect(driver.claimTerm(1, oldTerm, signal)).rejects.toMatchObject({ name: 'StaleWriterError' })
+    const stale = { incarnation, term: oldTerm }
+    await expect(driver.claimTerm(incarnation, oldTerm, signal)).rejects.toMatchObject({ name: 'StaleWriterError' })
     await plain.ready(signal)
     const name = `stale-${project.namespace}`
     const insert = { op: 'insert', table: 'Logical_Switch', row: { name } } as const

@@ -2,6 +2,7 @@
 // examples/first-machine from `kubectl apply` to `kubectl delete`: what `npm run cloud` shows, asserted.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import {
+  FLOATING_IP,
   INSTANCE,
   IP_CLAIM,
   KEY_PAIR,
@@ -11,15 +12,18 @@ import {
   SUBNET,
   VOLUME,
   IMAGE,
+  ROUTER,
   SECURITY_GROUP,
 } from '../../lib/api/kinds.ts'
-import type { Instance, KeyPair, Volume } from '../../lib/api/types.ts'
+import type { FloatingIP, Instance, KeyPair, Router, Volume } from '../../lib/api/types.ts'
 import { renderExample } from '../../local/commands/example.ts'
 import { openTestCloud, type TestCloud } from '../harness/cloud.ts'
 import { consoleText } from '../harness/console.ts'
 import { addressOf, GuestDoor } from '../harness/guest-door.ts'
 import { leftovers, logicalLeftovers } from '../harness/leftovers.ts'
+import { agentMetrics, operatorMetrics } from '../harness/metrics.ts'
 import { lastBoot, parseMarks, type Mark } from '../harness/marks.ts'
+import { outsideGateway, startEcho } from '../harness/outside.ts'
 import { waitForGone, waitForObject, waitForReady, waitUntilTrue } from '../harness/wait.ts'
 
 const NAME = 'first-machine'
@@ -92,6 +96,17 @@ test('ssh by the key; ping and http through the tunnel', async () => {
   expect(await door.ssh(machines.first, `ping -c 1 -W 2 -s ${1442 - 28} ${far} | grep -c 'bytes from'`)).toBe('1')
 }, 120_000)
 
+test('from outside it is reached by its floating IP, and the second machine reaches the outside under the Router’s address', async () => {
+  const { status } = await waitForReady<FloatingIP>(on.client, FLOATING_IP, at('first'))
+  const outside = outsideGateway(on)
+  const body = () => outside.fetch(status?.ipAddress ?? '')
+  expect(await waitUntilTrue('the first machine from outside', async () => (await body()) || undefined)).toBe('first')
+  await using echo = await startEcho(on)
+  const seen = () => door?.ssh(machines.second, `wget -q -T 5 -O - ${echo.url}`)
+  const router = await on.client.get<Router>(ROUTER, at('main'))
+  expect(await seen()).toBe(router.status?.externalGateway?.fixedIPs?.[0]?.ipAddress)
+}, 90_000)
+
 test('the volume is a disk of the first machine and keeps its data over a stop and start', async () => {
   const volume = await waitForReady<Volume>(on.client, VOLUME, at('data'))
   expect(volume.status).toMatchObject({ state: 'in-use', attachedTo: { name: 'first' } })
@@ -119,6 +134,46 @@ test('the volume is a disk of the first machine and keeps its data over a stop a
   expect(find(marks, 'net')).toContain(addressOf(machines.first))
   expect(await door?.ssh(machines.second, `wget -q -T 5 -O - http://${addressOf(machines.first)}/`)).toBe('first')
 }, 240_000)
+
+test('operator and agents have counted it', async () => {
+  const operator = await operatorMetrics(on)
+  const builds = operator.get('nephele_instance_build_seconds_count{stage="Active"}') ?? 0
+  expect(builds).toBeGreaterThanOrEqual(2)
+  for (const stage of ['Admitted', 'Scheduled', 'ImageCached', 'NetworkAttached', 'Booted'])
+    expect([stage, operator.get(`nephele_instance_build_seconds_count{stage="${stage}"}`)]).toEqual([stage, builds])
+  const seconds = operator.get('nephele_instance_build_seconds_sum{stage="Active"}') ?? 0
+  expect(seconds / builds).toBeGreaterThan(0)
+  for (const series of [
+    'nephele_leading',
+    'nephele_bus_connected{connection="operator"}',
+    'nephele_ovn_connected{database="northbound"}',
+    'nephele_ovn_connected{database="southbound"}',
+  ])
+    expect([series, operator.get(series)]).toEqual([series, 1])
+  expect(operator.get('nephele_objects{resource="instances",state="ACTIVE"}')).toBeGreaterThanOrEqual(2)
+  expect(operator.get('nephele_watch_age_seconds{resource="instances"}')).toBeLessThan(60)
+  const ends = [...operator].filter(([series]) => series.startsWith('nephele_certificate_expiration_timestamp_seconds'))
+  expect(ends.map(([series]) => /"(.+)"/.exec(series)?.[1]).sort()).toEqual(['bus-ca', 'ca', 'nbd-ca', 'nephele-nats-tls', 'northbound', 'southbound']) // prettier-ignore
+  for (const [, end] of ends) expect(end).toBeGreaterThan(Date.now() / 1000)
+
+  const agent = await agentMetrics(on, machines.first.status?.node ?? '')
+  expect(agent.get('nephele_agent_objects{kind="instance",state="running"}')).toBeGreaterThanOrEqual(1)
+  expect(agent.get('nephele_agent_objects{kind="port",state="active"}')).toBeGreaterThanOrEqual(1)
+  expect(agent.get('nephele_agent_power_changes_total{action="on",result="ok"}')).toBeGreaterThanOrEqual(1)
+  for (const [driver, call] of [
+    ['libvirt', 'ensure'],
+    ['ovs', 'plug'],
+    ['image-cache', 'ensure'],
+  ])
+    expect([...agent.keys()]).toContain(
+      `nephele_agent_driver_calls_total{driver="${driver}",call="${call}",result="ok"}`,
+    )
+  expect(agent.get('nephele_agent_switch_connected')).toBe(1)
+  expect(agent.get('nephele_certificate_expiration_timestamp_seconds{certificate="identity"}')).toBeGreaterThan(Date.now() / 1000) // prettier-ignore
+  // Whose it is is nowhere; pools are the administrators'.
+  const named = [...operator.keys(), ...agent.keys()].filter((series) => series.includes(NAME))
+  expect(named.filter((series) => !series.includes(`pool="${NAME}-files"`))).toEqual([])
+}, 60_000)
 
 test('kubectl delete -f removes all of it and leaves nothing on any node', async () => {
   await door?.close()

@@ -32,6 +32,8 @@ beforeAll(async () => {
   await project.create(ROUTER, draft.router(project.at('r'), { interfaces }))
   outside = await startVlanHost(project.test, VLAN, '192.0.2.9/32')
   ;({ vm, door } = await project.bootGuests({ vm: {} }))
+  // A guest that is still on its way to the login would take up the time that the ways to the host have.
+  await project.waitForMark('vm', 'login', { timeoutMs: 120_000 })
 }, 180_000)
 afterAll(async () => {
   await outside?.[Symbol.asyncDispose]()

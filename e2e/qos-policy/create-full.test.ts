@@ -154,7 +154,7 @@ test('a gateway and a floating IP have limits of their own', async () => {
 }, 90_000)
 
 test.each([
-  ['a packet rate', { packetRateLimits: [{ direction: 'egress', maxKpps: 10 }] }, /leave packetRateLimits out/],
+  ['a packet rate of nothing', { packetRateLimits: [{ direction: 'egress', maxKpps: 0 }] }, /maxKpps/],
   ['a mark that is none', { dscpMark: 1 }, /dscpMark/],
   ['a direction twice', limitTwice(), /Duplicate/],
 ])('%s is refused at once', async (_, spec, message) => {

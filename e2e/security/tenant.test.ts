@@ -2,13 +2,14 @@
 // What a tenant with the role nephele-edit, and nothing else, can write: it reaches no one else, and stops nothing.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { stringify } from 'yaml'
-import { CLOUD, CLOUD_NAME, INSTANCE, NETWORK, PORT, SECRET } from '../../lib/api/kinds.ts'
-import type { Cloud, Network, Port, Secret } from '../../lib/api/types.ts'
+import { CLOUD, CLOUD_NAME, FLOATING_IP, INSTANCE, NETWORK, PORT, ROUTER, SECRET, SUBNET } from '../../lib/api/kinds.ts'
+import type { Cloud, FloatingIP, Network, Port, Router, Secret } from '../../lib/api/types.ts'
 import { findCondition } from '../../lib/conditions.ts'
 import { exec } from '../../lib/exec.ts'
 import { programPath } from '../../local/build/programs.ts'
 import * as draft from '../harness/objects.ts'
 import { Project } from '../harness/project.ts'
+import { PUBLIC } from '../harness/public.ts'
 import { waitForCondition, waitForReady, waitUntilTrue } from '../harness/wait.ts'
 
 const TENANT = 'mallory'
@@ -88,6 +89,44 @@ test('an address of its choice on a Network that is shared with it is refused, o
   expect(message).toContain('spec.fixedIPs[0].ipAddress')
   for (const name of ['guest', 'router']) await asTenant(['delete', 'nport', name])
 }, 60_000)
+
+test('the outside of others: no gateway on it, no address of theirs, none of its own, and no sender but itself', async () => {
+  const { client } = attacker.test
+  const refusal = (kind: typeof PORT, name: string, type: string, reason: string) =>
+    waitForCondition(client, kind, attacker.at(name), { type, status: 'True', reason })
+  const manifest = (kind: string, name: string, spec: object) => ({
+    ...{ apiVersion: 'nephele.dev/v1alpha1', kind, metadata: { name }, spec },
+  })
+  const make = (...object: Parameters<typeof manifest>) => asTenant(['create', '-f', '-'], manifest(...object))
+  await victim.create(NETWORK, draft.network(victim.at('outside'), { external: true }))
+  await victim.create(SUBNET, draft.subnet(victim.at('outside'), 'outside', '10.93.0.0/24'))
+  await waitForReady(client, SUBNET, victim.at('outside'))
+  const outside = { networkRef: { namespace: victim.namespace, name: 'outside' } }
+  await make('Router', 'out', { externalGateway: outside })
+  await refusal(ROUTER, 'out', 'Reconciling', 'NetworkNotFound')
+  const { status: out } = await client.get<Router>(ROUTER, attacker.at('out'))
+  expect([out?.gateways, out?.externalGateway]).toEqual([undefined, undefined])
+  await expect(make('Network', 'own', { external: true })).rejects.toThrow(/who may create providernetworks/)
+
+  await victim.create(FLOATING_IP, draft.floatingIP(victim.at('theirs'), PUBLIC))
+  const { status: theirs } = await waitForReady<FloatingIP>(client, FLOATING_IP, victim.at('theirs'))
+  const ipAddress = theirs?.ipAddress ?? ''
+  await make('FloatingIP', 'same', { ...PUBLIC, ipAddress })
+  const taken = await refusal(FLOATING_IP, 'same', 'Reconciling', 'AddressInUse')
+  expect(taken).toContain(ipAddress)
+  expect(taken).not.toContain(victim.namespace)
+
+  await victim.patch(NETWORK, 'net', { spec: { sharedWith: [{ namespace: attacker.namespace }] } })
+  const networkRef = { name: 'net', namespace: victim.namespace }
+  await make('Port', 'liar', { networkRef, allowedAddressPairs: [{ ipAddress: '10.92.0.0/24' }] })
+  await refusal(PORT, 'liar', 'Stalled', 'NotPermitted')
+  await expect(
+    make('SecurityGroup', 'words', {
+      rules: [{ direction: 'ingress', remoteIPPrefix: '10.0.0.0/8 || ip4.src == 0.0.0.0/0' }],
+    }),
+  ).rejects.toThrow(/remoteIPPrefix/)
+  await asTenant(['delete', 'nrtr/out', 'nfip/same', 'nport/liar'])
+}, 90_000)
 
 test('a PUT of a bare manifest passes, the finalizer is back at once, and what is in use does not go in between', async () => {
   const { client } = attacker.test

@@ -69,6 +69,8 @@ test('DHCP switched off answers nobody, and on again it answers as before', asyn
   await project.patch(SUBNET, 'net', { spec: { dhcp: { enabled: false } } })
   await waitForLease('silence', (lease) => lease['ip'] === undefined)
   expect(await rowsOf(project.test, 'DHCP_Options', metadata.uid)).toEqual([])
+  // The metadata service needs neither DHCP nor a Router: its address is on the link.
+  expect(await door.ssh(box, 'wget -q -T 5 -O - http://169.254.169.254/latest/meta-data/hostname')).toMatch(/^box/)
   await project.patch(SUBNET, 'net', { spec: { dhcp: { enabled: true } } })
   await waitForLease('an answer', (lease) => lease['ip'] === addressOf(box) && lease['lease'] === '900')
 }, 120_000)

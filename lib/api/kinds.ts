@@ -41,6 +41,10 @@ export * from './generated/kinds.ts'
 export const CUSTOM_KINDS: readonly ResourceKind[] = Object.values(CUSTOM_KINDS_BY_NAME)
 
 export const SECRET: ResourceKind = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret', namespaced: true }
+export const CONFIG_MAP: ResourceKind = {
+  ...{ group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap', namespaced: true },
+}
+export const POD: ResourceKind = { group: '', version: 'v1', plural: 'pods', kind: 'Pod', namespaced: true }
 export const NODE: ResourceKind = { group: '', version: 'v1', plural: 'nodes', kind: 'Node', namespaced: false }
 export const NAMESPACE: ResourceKind = {
   group: '',

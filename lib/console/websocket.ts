@@ -2,18 +2,20 @@
 // What a console process and its clients say to each other on a WebSocket, beside the guest's bytes (binary messages).
 import { z } from 'zod'
 
-export const CONSOLE_PROTOCOL = 'nephele-console.v1'
-
 /** The first message, of the client: not a part of the URL, which proxies log. */
-export const Hello = z.object({ token: z.string().min(1).max(128) })
+export const Hello = z.object({
+  token: z.string().min(1).max(128),
+  /**
+   * How many bytes may be on their way to a client that says by `Read` what it has read: a browser takes all that comes, and keeps it. Absent: what
+   * slows the guest down is the connection itself.
+   */
+  window: z.int().min(4096).max(16_777_216).optional(),
+})
 export type Hello = z.infer<typeof Hello>
 
-/** The answer, once the console is open. */
-export const OPENED = JSON.stringify({ state: 'Open' })
+/** A text of such a client: how many bytes it has read since the beginning. */
+export const Read = z.object({ read: z.int().min(0) })
 
-/** Close codes: it is over as it should be, or for a reason, which the frame names: `ConsoleTaken: another …`. */
-export const CLOSED_CODE = 1000
-export const ENDED_CODE = 4000
 /** Of a close frame. */
 const MOST_BYTES = 123
 

@@ -7,6 +7,10 @@ import { sha256, uid } from './fields.ts'
 /** Of accesses that one machine's document may have. */
 export const MOST_CONSOLES = 8
 
+/** The first serial port, or the screen with keyboard and mouse. */
+export const ConsoleType = z.enum(['Serial', 'VNC'])
+export type ConsoleType = z.infer<typeof ConsoleType>
+
 /** In the document of the machine, until the access has ended. */
 export const ConsoleGrant = z.looseObject({
   /** Of the ConsoleAccess. */
@@ -17,6 +21,8 @@ export const ConsoleGrant = z.looseObject({
   notAfter: z.iso.datetime().max(64),
   /** Whether it takes the console over from whoever has it open. */
   force: z.boolean(),
+  /** Absent: Serial. */
+  type: ConsoleType.optional(),
 })
 export type ConsoleGrant = z.infer<typeof ConsoleGrant>
 
@@ -24,8 +30,8 @@ export type ConsoleGrant = z.infer<typeof ConsoleGrant>
 export const ConsoleState = z.enum(['Waiting', 'Open', 'Closed'])
 export type ConsoleState = z.infer<typeof ConsoleState>
 
-/** Of each access in the machine's document. */
-export const ObservedConsole = z.object({ uid, state: ConsoleState })
+/** Of each access in the machine's document. `type`: which one the node would open; absent: Serial, the only one that older agents know. */
+export const ObservedConsole = z.object({ uid, state: ConsoleState, type: ConsoleType.optional() })
 export type ObservedConsole = z.infer<typeof ObservedConsole>
 
 /** What documents and status have of a token. Whoever reads them can open nothing with it. */

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { BalancerSpec } from './balancer-spec.ts'
 import { ProbeSpec } from './probe.ts'
+import { ImageCopySpec } from './image-copy.ts'
 import { ImageSpec, InstanceSpec, NodeSpec, PortSpec, VolumeSpec } from './specs.ts'
 import { VpnSpec } from './vpn.ts'
 
@@ -23,6 +24,7 @@ interface DocumentRow {
 export const DOCUMENTS = {
   node: { spec: NodeSpec, holds: 'itself', states: ['ready', 'degraded', 'gone'] },
   image: { spec: ImageSpec, holds: 'copy', states: ['downloading', 'ready', 'failed', 'refused', 'gone'] },
+  imagecopy: { spec: ImageCopySpec, holds: 'original', states: ['fetching', 'ready', 'failed', 'refused', 'gone'] },
   volume: { spec: VolumeSpec, holds: 'original', states: ['creating', 'available', 'failed', 'refused', 'gone'] },
   port: { spec: PortSpec, holds: 'original', states: ['plugging', 'active', 'failed', 'refused', 'gone'] },
   balancer: { spec: BalancerSpec, holds: 'original', states: ['starting', 'active', 'failed', 'refused', 'gone'] },

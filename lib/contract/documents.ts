@@ -11,9 +11,12 @@ export * from './balancer-probes.ts'
 export * from './balancer-spec.ts'
 export * from './balancer-tls.ts'
 export * from './document-kinds.ts'
+export * from './image-copy.ts'
 export * from './inventory.ts'
 export * from './console.ts'
 export * from './machine-action.ts'
+export * from './machine-image.ts'
+export * from './machine-rescue.ts'
 export * from './notification.ts'
 export * from './observed.ts'
 export * from './probe.ts'
@@ -57,6 +60,7 @@ type AnyPresent = Presents[DocumentKind]
 
 export type NodeDocument = z.infer<Presents['node']>
 export type ImageDocument = z.infer<Presents['image']>
+export type ImageCopyDocument = z.infer<Presents['imagecopy']>
 export type VolumeDocument = z.infer<Presents['volume']>
 export type PortDocument = z.infer<Presents['port']>
 export type BalancerDocument = z.infer<Presents['balancer']>

@@ -50,6 +50,20 @@ export const PciPool = z.object({
 })
 export type PciPool = z.infer<typeof PciPool>
 
+const folders = z
+  .array(
+    z.object({
+      name: z.string().max(253),
+      driver: z.string().max(63),
+      uid: uid.optional(),
+      totalGiB: amount(),
+      freeGiB: amount(),
+      error: text(1024).optional(),
+    }),
+  )
+  .max(256)
+  .optional()
+
 /** What a node has. Published only when it changes. */
 export const Inventory = z.object({
   v: z.literal(CONTRACT_VERSION),
@@ -104,19 +118,9 @@ export const Inventory = z.object({
   /** Virtual functions on physical networks, those in use included; alike ones together. Absent: not known, as before the agent has its roles. */
   pciDevices: z.array(PciPool).max(32).optional(),
   /** All of them, broken ones with their error. Absent: not known, as before the agent has its roles. */
-  pools: z
-    .array(
-      z.object({
-        name: z.string().max(253),
-        driver: z.string().max(63),
-        uid: uid.optional(),
-        totalGiB: amount(),
-        freeGiB: amount(),
-        error: text(1024).optional(),
-      }),
-    )
-    .max(256)
-    .optional(),
+  pools: folders,
+  /** The same of ImageStores. */
+  imageStores: folders,
   /** Images kept for machines, and the most that they may take (Cloud spec.images.maxCachePercent). */
   imageCache: z.object({ images: amount(), usedGiB: amount(), maxGiB: amount() }).optional(),
   /** PEM, PKCS #10: the operator signs it for exactly this node's name. */

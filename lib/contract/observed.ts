@@ -109,6 +109,11 @@ export const ObservedFacts = z.object({
   pendingChanges: z.array(text(128)).max(32).optional(),
   /** instance: how far the action of its document has come; absent: it has not begun, or there is none */
   action: ObservedAction.optional(),
+  /** instance: the number of the root disk that it has, and up to which number it is settled which of them were made */
+  rootDisk: smallAmount().optional(),
+  rootDisksSettled: smallAmount().optional(),
+  /** instance: the number of the rescue disk that it boots from; absent beside `rootDisk`: none */
+  rescueDisk: smallAmount().optional(),
   /** instance: each access of its document */
   consoles: firstOf(ObservedConsole, MOST_CONSOLES).optional(),
   /** balancer: whether this node serves, and what its probes found; absent: not of every member yet */

@@ -56,7 +56,10 @@ test('the operator: its streams, whose consumers it makes, all keys and its noti
 
 test('whoever asks who is connected, and whoever listens, may do nothing else', () => {
   expect(systemPermissions()).toEqual({
-    publish: ['$SYS.REQ.SERVER.PING.CONNZ', '$SYS.REQ.SERVER.*.KICK'],
+    publish: [
+      ...['$SYS.REQ.SERVER.PING.CONNZ', '$SYS.REQ.SERVER.*.KICK'],
+      ...['$SYS.REQ.SERVER.PING.VARZ', '$SYS.REQ.SERVER.*.RELOAD'],
+    ],
     subscribe: ['_INBOX__system.>'],
   })
   expect(subscriberPermissions(undefined)).toEqual({ publish: [], subscribe: ['events._cloud.>'] })

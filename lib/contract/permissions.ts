@@ -108,10 +108,13 @@ export function operatorPermissions(): Permissions {
   }
 }
 
-/** The operator's permissions in the servers' own account: list connections and close them. */
+/** The operator's permissions in the servers' own account: list connections and close them; see what servers show, and have them read it again. */
 export function systemPermissions(): Permissions {
   return {
-    publish: ['$SYS.REQ.SERVER.PING.CONNZ', '$SYS.REQ.SERVER.*.KICK'],
+    publish: [
+      ...['$SYS.REQ.SERVER.PING.CONNZ', '$SYS.REQ.SERVER.*.KICK'],
+      ...['$SYS.REQ.SERVER.PING.VARZ', '$SYS.REQ.SERVER.*.RELOAD'],
+    ],
     subscribe: [`${SYSTEM_INBOX}.>`],
   }
 }

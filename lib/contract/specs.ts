@@ -5,6 +5,8 @@ import { z } from 'zod'
 import { controllerName, dnsLabel, interfaceName, mac, networkKey, sha256, uid } from './fields.ts'
 import { ConsoleGrant, MOST_CONSOLES } from './console.ts'
 import { MachineAction } from './machine-action.ts'
+import { MachineImage } from './machine-image.ts'
+import { MachineRescue } from './machine-rescue.ts'
 
 const dnsServers = z.array(z.union([z.ipv4(), z.ipv6()])).max(3)
 /** ProviderNetworks on one node: 64 physical networks, each flat and by VLAN. */
@@ -37,6 +39,18 @@ export const NodeSpec = z.looseObject({
         driver: z.string(),
         path: z.string(),
         /** While no file system is mounted at the path, nothing is created or read there. */
+        requireMount: z.boolean().optional(),
+      }),
+    )
+    .optional(),
+  /** ImageStores that it keeps files of. */
+  imageStores: z
+    .array(
+      z.looseObject({
+        name: z.string(),
+        uid,
+        driver: z.string(),
+        path: z.string(),
         requireMount: z.boolean().optional(),
       }),
     )
@@ -107,6 +121,8 @@ export const ImageSpec = z.looseObject({
    */
   imported: z.boolean().optional(),
   format: z.enum(['raw', 'qcow2']),
+  /** The node that serves it at this address, which both show their certificates of volumes; absent: a web server. */
+  peer: z.string().max(253).optional(),
 })
 export type ImageSpec = z.infer<typeof ImageSpec>
 
@@ -140,6 +156,17 @@ export const VolumeConnection = z.discriminatedUnion('protocol', [
 ])
 export type VolumeConnection = z.infer<typeof VolumeConnection>
 
+const packetRate = z.looseObject({
+  packetsPerSecond: z
+    .int()
+    .min(1)
+    .max(2 ** 32 - 1),
+  burstPackets: z
+    .int()
+    .min(1)
+    .max(2 ** 32 - 1),
+})
+
 export const PortSpec = z.looseObject({
   /** The logical switch port's name in OVN's northbound database: `external_ids:iface-id` of the interface. */
   logicalPort: z.string(),
@@ -168,6 +195,8 @@ export const PortSpec = z.looseObject({
   instanceUid: uid.optional(),
   /** Of a subport, which has no device of its own: the Port of the interface by which it comes, and its VLAN tag there. */
   parent: z.looseObject({ portUid: uid, vlan: z.int().min(1).max(4094) }).optional(),
+  /** What its guest may send (egress) and get; a direction that is absent is not limited. */
+  packetRates: z.looseObject({ egress: packetRate.optional(), ingress: packetRate.optional() }).optional(),
   /** Of a network that an SDN controller realises: its name, by which it says that it has programmed the port, and where its bridge is. */
   controller: z.looseObject({ name: controllerName, physicalNetwork: dnsLabel }).optional(),
   /**
@@ -226,7 +255,12 @@ export const InstanceSpec = z.looseObject({
   requireKvm: z.boolean(),
   /** Absent: wherever the node's kernel puts it. */
   numa: NumaTopology.optional(),
-  image: z.looseObject({ uid, sha256, format: z.enum(['raw', 'qcow2']), properties: z.record(z.string(), z.string()) }),
+  /** What the root disk was made from, as the operator knows; a node that has made another one since goes by its own record. */
+  image: MachineImage,
+  /** The highest number of a root disk that the machine was given here; absent: 0. One that no action asks for any more is not made. */
+  rootDisksGiven: z.int().min(0).optional(),
+  /** What it boots from in place of its root disk, as the operator knows; a node goes by its own record. Absent: it is not in rescue. */
+  rescue: MachineRescue.optional(),
   /** In the order of the spec; each has a port document of its own on the same node. `slot`: its place in the machine; absent: its index. */
   ports: z.array(
     z.looseObject({ uid, name: z.string(), networkName: z.string(), slot: z.int().min(0).max(15).optional() }),

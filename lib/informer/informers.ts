@@ -75,6 +75,14 @@ export class Informers {
     }))
   }
 
+  /** How long nothing was heard of each watch. */
+  silences(): { resource: string; ageMs: number }[] {
+    return [...this.#informers.values()].map(({ informer }) => ({
+      resource: informer.kind.plural,
+      ageMs: informer.silentMs,
+    }))
+  }
+
   /** The client, with its writes shown to the caches at once: the next run finds what was created. */
   observing(client: KubeClient): KubeClient {
     return observingClient(client, (kind, object) => this.observe(kind, object))

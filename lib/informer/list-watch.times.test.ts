@@ -138,6 +138,25 @@ describe('a watch', () => {
     expect(sizes(informer)).toEqual({ a: 12 })
   })
 
+  test('says how long it has been silent: neither a list, an event nor an end in its time came', async () => {
+    const informer = await start()
+    expect(informer.silentMs).toBe(0)
+    await clock.advance(20_000)
+    expect(informer.silentMs).toBe(20_000)
+    await watches[0]!.say({ type: 'BOOKMARK', resourceVersion: '20' })
+    expect(informer.silentMs).toBe(0)
+    await clock.advance(32_500)
+    watches[0]!.end('end')
+    await settle()
+    expect(informer.silentMs).toBe(0)
+    // Those that come to nothing are no sign of life.
+    refusals.push(fault(503), fault(503), fault(503))
+    failures.push(...Array.from({ length: 9 }, () => fault(503)))
+    watches[1]!.end(fault(503))
+    await clock.advance(1_000)
+    expect(informer.silentMs).toBe(1_000)
+  })
+
   test('that the server ended early is followed by a question to the store: did it go back in time?', async () => {
     await start()
     await watches[0]!.say({ type: 'BOOKMARK', resourceVersion: '15' })

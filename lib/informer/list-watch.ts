@@ -59,6 +59,8 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
   #highest = '0'
   /** The watch was cut off, and the store may have gone back meanwhile. */
   readonly #doubt = new Doubt()
+  /** When anything was heard last: a list, an event, a watch that ended in its time. */
+  #heardAtMs: number
   /** Lists in a row that lost their place half way. */
   #cutLists = 0
 
@@ -68,6 +70,7 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
     this.#deps = deps
     this.#timing = { ...TIMING, ...deps.timing }
     this.#objects = new AnnouncedStore(options, deps.interner)
+    this.#heardAtMs = deps.clock.nowMs()
   }
 
   get cache(): ObjectStore<T> {
@@ -76,6 +79,11 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
 
   get synced(): boolean {
     return this.#synced
+  }
+
+  /** How long nothing has been heard of the apiserver. */
+  get silentMs(): number {
+    return this.#deps.clock.nowMs() - this.#heardAtMs
   }
 
   async whenSynced(signal?: AbortSignal): Promise<void> {
@@ -204,6 +212,7 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
     this.#highest = version
     this.#resumeAt = version
     this.#cutLists = 0
+    this.#heardAtMs = this.#deps.clock.nowMs()
     this.#deps.metrics?.listed(this.kind, seen.size)
     this.#synced = true
     this.#firstList.resolve(undefined)
@@ -223,6 +232,7 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
     const idleTimeoutMs = timeoutSeconds * 1000 + this.#timing.graceMs
     const dueMs = this.#deps.clock.nowMs() + timeoutSeconds * 1000
     for await (const event of this.#deps.client.watch<T>(this.kind, { ...options, idleTimeoutMs })) {
+      this.#heardAtMs = this.#deps.clock.nowMs()
       this.#deps.metrics?.events(this.kind, event.type)
       switch (event.type) {
         case 'ADDED':
@@ -239,6 +249,7 @@ export class ListWatch<T extends KubeObject> implements Informer<T> {
           break
       }
     }
+    this.#heardAtMs = this.#deps.clock.nowMs()
     // A server that leaves ends its watches before their time.
     if (this.#deps.clock.nowMs() < dueMs - 1000) this.#doubt.begin(this.#deps.clock.nowMs())
   }

@@ -24,6 +24,8 @@ export interface PageOptions extends ListOptions {
   continue?: string
   /** Absent: the newest state (a quorum read); `0`: whatever the apiserver has cached. */
   resourceVersion?: string
+  /** The state as it was at exactly this version, of whatever kind that is from; refused as expired once the store has compacted it. */
+  isExactly?: boolean
   /** Told the next page's token before this one's objects are parsed, where it can be: the server encodes the one meanwhile. */
   onContinue?: (token: string) => void
 }

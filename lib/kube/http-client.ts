@@ -72,12 +72,15 @@ export class HttpKubeClient implements KubeClient {
   }
 
   async listPage<T extends KubeObject>(kind: ResourceKind, options: PageOptions = {}): Promise<KubeList<T>> {
+    // A token has the version in itself, and is refused beside one.
+    const isExactly = options.isExactly === true
     const query = queryOf({
       limit: options.limit ?? PAGE_SIZE,
       continue: options.continue,
       labelSelector: options.labelSelector,
       fieldSelector: options.fieldSelector,
-      resourceVersion: options.resourceVersion,
+      resourceVersion: isExactly && options.continue !== undefined ? undefined : options.resourceVersion,
+      resourceVersionMatch: isExactly && options.continue === undefined ? 'Exact' : undefined,
     })
     const path = collectionPath(kind, options.namespace) + query
     const { onContinue } = options

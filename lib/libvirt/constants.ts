@@ -45,6 +45,9 @@ export const BlockResize = { bytes: 1 } as const
 export const MonitorCommand = { human: 1 } as const
 export const Save = { running: 2, paused: 4 } as const
 export const Console = { force: 1, safe: 2 } as const
+/** virDomainJobType and virDomainGetJobStatsFlags */
+export const JobType = { none: 0, bounded: 1, unbounded: 2, completed: 3, failed: 4, cancelled: 5 } as const
+export const JobStats = { completed: 1, keepCompleted: 2 } as const
 export const METADATA_ELEMENT = 2
 
 export const MemoryStat = {

@@ -3,6 +3,7 @@
 // releases from libvirt 9 on. Meaning of each: https://libvirt.org/html/libvirt-libvirt-domain.html
 import { domainList, domainRef, nullableText, text, uuid } from './error.ts'
 import { QEMU_PROGRAM } from './frame.ts'
+import { typedParam } from './typed-param.ts'
 import { array, fixedArray, int, struct, uhyper, uint, voidType, type Codec } from './xdr.ts'
 
 export interface Procedure<A, R> {
@@ -88,6 +89,39 @@ export const procedures = {
     struct({ domain: domainRef, user: nullableText, password: nullableText, flags: uint }),
     voidType,
   ),
+  /** How long calls to the guest's agent may take, in seconds: -2 for ever. */
+  agentSetResponseTimeout: call(
+    'DomainAgentSetResponseTimeout',
+    420,
+    struct({ domain: domainRef, timeout: int, flags: uint }),
+    struct({ result: int }),
+  ),
+  /** By the guest's agent; no mount points: all of them. */
+  fsFreeze: call(
+    'DomainFSFreeze',
+    335,
+    struct({ domain: domainRef, mountpoints: array(text, 256), flags: uint }),
+    struct({ filesystems: int }),
+  ),
+  fsThaw: call(
+    'DomainFSThaw',
+    336,
+    struct({ domain: domainRef, mountpoints: array(text, 256), flags: uint }),
+    struct({ filesystems: int }),
+  ),
+  backupBegin: call(
+    'DomainBackupBegin',
+    421,
+    struct({ domain: domainRef, backup: text, checkpoint: nullableText, flags: uint }),
+    voidType,
+  ),
+  getJobStats: call(
+    'DomainGetJobStats',
+    298,
+    struct({ domain: domainRef, flags: uint }),
+    struct({ type: int, params: array(typedParam, 128) }),
+  ),
+  abortJob: call('DomainAbortJob', 164, onDomain, voidType),
   suspend: call('DomainSuspend', 34, onDomain, voidType),
   resume: call('DomainResume', 28, onDomain, voidType),
   /** Out of S3 or S4. */

@@ -210,6 +210,9 @@ describe('when it looks again', () => {
     await ran('a')
     expect(failures).toEqual([0, 1, 0])
     expect(await counted('nephele_runs_total')).toMatchObject({ terminal: 1, transient: 2 })
+    expect(await metrics.registry.metrics()).toContain(
+      'nephele_run_errors_total{controller="widget",reason="Away"} 2\n',
+    )
     expect(logged).toContain('info: gave up until the spec changes')
   })
 
@@ -450,7 +453,7 @@ describe('what ends', () => {
     await ran('a')
     await clock.advance(600_000)
     await ran()
-    expect([logged, await counted('nephele_runs_total')]).toEqual([[], { done: 1 }])
+    expect([logged, await counted('nephele_runs_total')]).toEqual([[], { done: 1, error: 0, transient: 0 }])
   })
 })
 

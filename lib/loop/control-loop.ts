@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { StaleWriterError } from '../errors.ts'
 import type { KubeClient } from '../kube/client.ts'
-import { ApiError, isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts'
+import { ApiError, isAlreadyExists, isConflict, isNotFound, isUnreachable } from '../kube/errors.ts'
 import { keyOfObject, refOfKey, type KubeObject, type ObjectKey } from '../kube/object.ts'
 import type { Logger } from '../log.ts'
 import { systemClock, type Clock } from '../time/clock.ts'
@@ -58,6 +58,7 @@ export class ControlLoop<T extends KubeObject> implements Controller {
     this.name = definition.name
     this.#definition = definition
     this.#deps = deps
+    deps.metrics?.begins(definition.name)
     this.#clock = deps.clock ?? systemClock
     this.#log = deps.log.child({ controller: definition.name, kind: definition.kind.kind })
     const fence = definition.runsWhileHeld ? deps.fence : heldFence(deps.fence, () => this.#isHeld)
@@ -73,7 +74,7 @@ export class ControlLoop<T extends KubeObject> implements Controller {
       find: (key) => this.#cache.findByKey(key),
       isHeld: () => this.#isHeld,
       failures: (key) => this.#queue.failures(key),
-      onResult: (result) => deps.metrics?.runs.inc({ controller: definition.name, result }),
+      onResult: (result, why) => deps.metrics?.ran(definition.name, result, why),
     })
     this.#queue = new WorkQueue({
       clock: this.#clock,
@@ -208,7 +209,9 @@ export class ControlLoop<T extends KubeObject> implements Controller {
     const delayMs = this.#queue.retry(key, error instanceof ApiError ? error.retryAfterMs : undefined)
     const failures = this.#queue.failures(key)
     const conflict = isConflict(error) || isAlreadyExists(error) || isNotFound(error)
-    this.#deps.metrics?.runs.inc({ controller: this.name, result: conflict ? 'conflict' : 'error' })
+    const unexpected = { reason: isUnreachable(error) ? 'Unreachable' : 'Error', isFailure: true }
+    if (conflict) this.#deps.metrics?.ran(this.name, 'conflict')
+    else this.#deps.metrics?.ran(this.name, 'error', unexpected)
     const level = conflict && failures < 8 ? 'debug' : isWorthWarning(failures) ? 'warn' : 'debug'
     this.#log[level]({ ...refOfKey(key), err: error, failures, delayMs: Math.round(delayMs) }, 'run will be repeated')
   }

@@ -112,6 +112,8 @@ export interface ControllerDefinition<T extends KubeObject> {
   readonly isUrgent?: (object: T) => boolean
   /** Runs and writes even while everything else is held: it is the one that says why. */
   readonly runsWhileHeld?: boolean
+  /** Of one that its project has no room for yet: an outcome is its end, so that it asks for none. */
+  beforeQuota?(object: T, run: Run): Promise<Outcome | undefined>
   reconcile(object: T, run: Run): Promise<Outcome>
   /** `status.state` of an object whose run failed in a way that only a person can fix. */
   readonly errorState?: StateOf<T>

@@ -2,8 +2,13 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { RequestSample } from '../kube/http-client.ts'
 import type { ListWatchMetrics } from '../informer/list-watch.ts'
+import type { Why } from './object-runs.ts'
 
 const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30]
+/** A machine takes from a second to as long as its image is large. */
+const BUILD_SECONDS = [1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600, 1800]
+/** What is a run's failure in the alerts' sense: a refusal is its user's to mend. */
+const FAILURES = ['transient', 'error']
 const WRITES = new Set(['create', 'update', 'updateStatus', 'patch', 'apply', 'delete'])
 
 export interface QueueState {
@@ -23,7 +28,17 @@ export class LoopMetrics {
   readonly #latency = this.#histogram('nephele_api_request_seconds', 'Time to the answer of the apiserver', ['verb'])
   /** What the benchmarks show as `writes`. */
   readonly writes = this.#counter('nephele_api_writes_total', 'Accepted writes to the apiserver', ['verb', 'resource'])
-  readonly runs = this.#counter('nephele_runs_total', 'Reconcile runs by what they came to', ['controller', 'result'])
+  readonly #runs = this.#counter('nephele_runs_total', 'Reconcile runs by what they came to', ['controller', 'result'])
+  readonly #waits = this.#counter('nephele_run_waits_total', 'Reconcile runs that ended with waiting, by the reason', [
+    'controller',
+    'reason',
+  ])
+
+  readonly #errors = this.#counter('nephele_run_errors_total', 'Reconcile runs that failed, by the reason', [
+    'controller',
+    'reason',
+  ])
+
   readonly runSeconds = this.#histogram('nephele_run_seconds', 'Duration of a reconcile run', ['controller'])
   readonly waitSeconds = this.#histogram('nephele_queue_wait_seconds', 'Time from queued to taken up', ['controller'])
   readonly #watches = this.#counter('nephele_watch_ends_total', 'Watches that ended, by why', ['resource', 'why'])
@@ -57,15 +72,47 @@ export class LoopMetrics {
     'Ports that a node claims in OVN which were requested elsewhere; of the leader alone',
     [],
   )
+  readonly buildSeconds = new Histogram({
+    name: 'nephele_instance_build_seconds',
+    help: 'From the creation of an Instance until it had reached a stage, of those that became ACTIVE for the first time; the stage Active is when they did; of the leader alone',
+    labelNames: ['stage'],
+    buckets: BUILD_SECONDS,
+    registers: [this.registry],
+  })
+
+  readonly buildErrors = this.#counter(
+    'nephele_instance_build_errors_total',
+    'Instances that came to the state ERROR before they had ever been ACTIVE, once for each reason that they had; of the leader alone',
+    ['reason'],
+  )
+
+  /** Without a label, so that it is there before anything fails: an increase from nothing would not be seen. */
+  readonly buildsFailed = this.#counter(
+    'nephele_instance_builds_failed_total',
+    'Instances that came to the state ERROR before they had ever been ACTIVE, each once, and none for what its user has to mend; of the leader alone',
+    [],
+  )
   /** By controller. */
   readonly #queues = new Map<string, () => QueueState>()
 
   constructor() {
     collectDefaultMetrics({ register: this.registry })
+    this.buildSeconds.zero({ stage: 'Active' })
     this.#queueGauge('nephele_queue_depth', 'Keys that wait', ({ depth }) => depth)
     this.#queueGauge('nephele_queue_oldest_seconds', 'How long the key that waits longest has waited', (queue) => {
       return queue.oldestMs / 1000
     })
+  }
+
+  /** Before its first run: what alerts look at is 0 until it happens. */
+  begins(controller: string): void {
+    for (const result of FAILURES) this.#runs.inc({ controller, result }, 0)
+  }
+
+  /** A run has ended. */
+  ran(controller: string, result: string, why?: Why): void {
+    this.#runs.inc({ controller, result })
+    if (why) (why.isFailure ? this.#errors : this.#waits).inc({ controller, reason: why.reason })
   }
 
   readonly onRequest = (sample: RequestSample): void => {
@@ -98,6 +145,19 @@ export class LoopMetrics {
       registers: [this.registry],
       collect() {
         for (const { resource, size } of sizes()) this.set({ resource }, size)
+      },
+    })
+  }
+
+  /** How long nothing was heard of each watch; read at each scrape. */
+  watchAges(ages: () => { resource: string; ageMs: number }[]): void {
+    new Gauge({
+      name: 'nephele_watch_age_seconds',
+      help: 'Since when nothing came by the watch of a resource, neither an event nor an end that was due: a watch proves itself alive every 40 seconds',
+      labelNames: ['resource'],
+      registers: [this.registry],
+      collect() {
+        for (const { resource, ageMs } of ages()) this.set({ resource }, ageMs / 1000)
       },
     })
   }

@@ -31,7 +31,13 @@ export interface ObjectRunsDeps<T extends KubeObject> {
   /** Failed runs in a row. */
   failures: (key: ObjectKey) => number
   /** For metrics: how a run ended. */
-  onResult: (result: string) => void
+  onResult: (result: string, why?: Why) => void
+}
+
+/** What a run waits for, or failed with. */
+export interface Why {
+  reason: string
+  isFailure: boolean
 }
 
 const NONE: NextRun = { kind: 'none' }
@@ -60,7 +66,7 @@ export class ObjectRuns<T extends KubeObject> {
     const result = await this.#reconcile(object, this.#toRun(key, object, now))
     // Held meanwhile: what the run concluded may be wrong.
     if (!result || isHeld()) return NONE
-    onResult(result.kind === 'outcome' ? result.outcome.kind : result.kind)
+    onResult(result.kind === 'outcome' ? result.outcome.kind : result.kind, whyOf(result))
 
     if (result.kind === 'outcome' && result.outcome.kind === 'released' && this.#definition.finalizer) {
       await writes.removeFinalizer(object)
@@ -132,6 +138,11 @@ export class ObjectRuns<T extends KubeObject> {
       event: (event) => events.record(this.#definition.kind, object, event),
     }
   }
+}
+
+function whyOf(result: RunResult): Why | undefined {
+  if (result.kind !== 'outcome') return { reason: result.reason, isFailure: true }
+  return result.outcome.kind === 'wait' ? { reason: result.outcome.reason, isFailure: false } : undefined
 }
 
 /** Of failures in a row the first, second, fourth, eighth and so on: more would fill the log. */

@@ -370,6 +370,30 @@ describe('metrics', () => {
   })
 })
 
+test('runs count by what they came to, and by what they wait for or failed with; watches by how long they are silent', async () => {
+  const metrics = new LoopMetrics()
+  metrics.begins('port')
+  metrics.ran('port', 'done')
+  metrics.ran('port', 'wait', { reason: 'NetworkNotReady', isFailure: false })
+  metrics.ran('port', 'transient', { reason: 'NetworkNotReady', isFailure: true })
+  let ageMs = 500
+  metrics.watchAges(() => [{ resource: 'widgets', ageMs }])
+  ageMs = 41_000
+  const shown = (await metrics.registry.metrics())
+    .split('\n')
+    .filter((line) => /^nephele_(runs?|watch_age)_.*\{/.test(line))
+  expect(shown).toEqual([
+    'nephele_runs_total{controller="port",result="transient"} 1',
+    // There before it happens: an increase from nothing is not seen.
+    'nephele_runs_total{controller="port",result="error"} 0',
+    'nephele_runs_total{controller="port",result="done"} 1',
+    'nephele_runs_total{controller="port",result="wait"} 1',
+    'nephele_run_waits_total{controller="port",reason="NetworkNotReady"} 1',
+    'nephele_run_errors_total{controller="port",reason="NetworkNotReady"} 1',
+    'nephele_watch_age_seconds{resource="widgets"} 41',
+  ])
+})
+
 describe('the line', () => {
   test('keeps who waits at its best place and first time, and forgets all at once', () => {
     const line = new NamespaceLine()

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { observedSubject, OPERATOR_INBOX } from '../contract/subjects.ts'
 import { createLogger } from '../log.ts'
 import type { NatsConnection } from './connect.ts'
-import { followBucket } from './follow.ts'
+import { followBucket, type FollowState } from './follow.ts'
 import { DEFAULT_LIMITS, ensureStreams } from './streams.ts'
 import { TestServer } from './test-server.ts'
 
@@ -48,6 +48,37 @@ test('timers have their turn while a bucket is read, though each entry takes its
   expect(longest).toBeLessThan(busyMs / 3)
 }, 60_000)
 
+test('says how far behind it is', async () => {
+  await fill(300, 'x')
+  const state: FollowState = { pending: 0, heardAtMs: 0 }
+  const pending: number[] = []
+  expect(await read(() => pending.push(state.pending), state)).toBe(300)
+  expect([pending.length, pending[0], pending.at(-1)]).toEqual([300, 299, 0])
+  expect(performance.now() - state.heardAtMs).toBeLessThan(10_000)
+}, 60_000)
+
+test('is silent for as long as nothing comes, however often it begins anew; and knows nothing of what waits', async () => {
+  // No stream, as with one that has no leader: each pass fails, while the connection stands.
+  const state: FollowState = { pending: 2_000, heardAtMs: performance.now() - 29_000 }
+  const [stop, failed] = [new AbortController(), Promise.withResolvers<undefined>()]
+  let passes = 0
+  const following = followBucket(nc, {
+    ...{ bucket: 'observed', state, log: createLogger('test', 'silent'), signal: stop.signal, refreshMs: 2 ** 30 },
+    listener: { restarted: () => undefined, entry: () => undefined, caughtUp: () => undefined },
+    repair: async () => {
+      passes += 1
+      if (passes === 4) failed.resolve(undefined)
+    },
+    answerMs: 500,
+  })
+  await failed.promise
+  stop.abort()
+  await following
+  // What NepheleBusBehind asks for.
+  expect((performance.now() - state.heardAtMs) / 1000).toBeGreaterThan(30)
+  expect(state.pending).toBe(0)
+}, 60_000)
+
 async function fill(count: number, body: string): Promise<void> {
   await ensureStreams(nc, DEFAULT_LIMITS)
   for (let i = 0; i < count; i += 50) {
@@ -59,12 +90,13 @@ async function fill(count: number, body: string): Promise<void> {
 }
 
 /** @returns how many entries there were when all had been read */
-async function read(onEntry: () => void): Promise<number> {
+async function read(onEntry: () => void, state?: FollowState): Promise<number> {
   const stop = new AbortController()
   const end = Promise.withResolvers<number>()
   let seen = 0
   const following = followBucket(nc, {
     bucket: 'observed',
+    ...(state ? { state } : {}),
     listener: {
       restarted: () => (seen = 0),
       entry: () => {

@@ -32,8 +32,18 @@ export interface BucketListener {
   caughtUp(): void
 }
 
+/** How far whoever follows is behind; kept up to date while it follows. */
+export interface FollowState {
+  /** What the server had yet to send when it sent what was taken last. */
+  pending: number
+  /** Of performance.now(): when anything came, be it a heartbeat. A new pass hears nothing by beginning. */
+  heardAtMs: number
+}
+
 export interface FollowOptions {
   bucket: Bucket
+  /** For metrics. */
+  state?: FollowState
   listener: BucketListener
   /** Called before a pass when the stream does not exist. */
   repair: () => Promise<void>
@@ -77,7 +87,8 @@ async function followOnce(
   const deliver = createInbox(OPERATOR_INBOX)
   const ended = Promise.withResolvers<string>()
   const answer = (subject: string) => nc.publish(subject)
-  const pass = new Pass(bucket, listener, onCaughtUp, (why) => ended.resolve(why), answer)
+  const { state = { pending: 0, heardAtMs: 0 } } = options
+  const pass = new Pass(bucket, listener, state, onCaughtUp, (why) => ended.resolve(why), answer)
   const subscription = nc.subscribe(deliver, {
     callback: (error, message) => {
       if (error) ended.reject(error)
@@ -138,35 +149,42 @@ async function watchEnds(nc: NatsConnection, end: (why: string) => void): Promis
 class Pass {
   readonly #bucket: Bucket
   readonly #listener: BucketListener
+  readonly #state: FollowState
   readonly #onCaughtUp: () => void
   readonly #end: (why: string) => void
   readonly #answer: (subject: string) => void
   /** Not before the response to the request that created the consumer. */
   readonly #line = new PacedLine<Msg>((message) => this.#take(message))
+  /** Of this pass alone: it has its time to hear something, however long nothing was heard before. */
+  #heardAtMs = performance.now()
   #expected = 1
   #caughtUp = false
-  #lastHeard = performance.now()
 
   constructor(
     bucket: Bucket,
     listener: BucketListener,
+    state: FollowState,
     onCaughtUp: () => void,
     end: (why: string) => void,
     answer: (subject: string) => void,
   ) {
     this.#bucket = bucket
     this.#listener = listener
+    this.#state = state
+    // What an earlier pass left unread is not known any more.
+    state.pending = 0
     this.#onCaughtUp = onCaughtUp
     this.#end = end
     this.#answer = answer
   }
 
   silentMs(): number {
-    return performance.now() - this.#lastHeard
+    return performance.now() - this.#heardAtMs
   }
 
   begin(isRefresh: boolean, existing: number): void {
     this.#listener.restarted(isRefresh)
+    this.#state.pending = existing
     if (existing === 0) this.#reachEnd()
     this.#line.open()
   }
@@ -177,7 +195,7 @@ class Pass {
   }
 
   receive(message: Msg): void {
-    this.#lastHeard = performance.now()
+    this.#heardAtMs = this.#state.heardAtMs = performance.now()
     this.#line.push(message)
   }
 
@@ -204,6 +222,7 @@ class Pass {
       return
     }
     this.#expected += 1
+    this.#state.pending = position.pending
     const key = keyInSubject(this.#bucket, message.subject)
     if (key !== undefined && !isMark(message.headers)) {
       this.#listener.entry({ key, revision: position.streamSequence, data: message.data })
@@ -214,6 +233,7 @@ class Pass {
   #reachEnd(): void {
     if (this.#caughtUp) return
     this.#caughtUp = true
+    this.#state.pending = 0
     this.#onCaughtUp()
     this.#listener.caughtUp()
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { mkdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -169,39 +170,46 @@ describe('OvsdbClient on a real server', () => {
     expect(names(client)).toEqual(['late'])
   })
 
-  test('TLS with client certificates', async () => {
-    const openssl = (...args: string[]) => exec(['openssl', ...args], { timeoutMs: 20_000, cwd: dir })
-    await openssl(
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
-      '-keyout',
-      'k.pem',
-      '-out',
-      'c.pem',
-      '-subj',
-      '/CN=ovn',
-      '-days',
-      '2',
-    )
+  test('TLS with client certificates, which the server reads again when they are renewed', async () => {
+    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
+    const make = async (name: string) => {
+      const out = ['-keyout', `${name}-k.pem`, '-out', `${name}-c.pem`, '-subj', '/CN=ovn', '-days', '2']
+      await exec(['openssl', 'req', '-x509', ...curve, ...out], { timeoutMs: 20_000, cwd: dir })
+      return ['k', 'c'].map((half) => readFileSync(join(dir, `${name}-${half}.pem`), 'utf8')) as [string, string]
+    }
     const [port] = await freePorts(1)
-    const key = join(dir, 'k.pem'),
-      cert = join(dir, 'c.pem')
+    // As the kubelet does it: all files change at once, by a link to their folder.
+    const [link, key, cert] = ['tls', 'tls/k.pem', 'tls/c.pem'].map((name) => join(dir, name)) as [
+      string,
+      string,
+      string,
+    ]
+    const install = async (name: string) => {
+      mkdirSync(join(dir, name))
+      for (const half of ['k', 'c']) renameSync(join(dir, `${name}-${half}.pem`), join(dir, name, `${half}.pem`))
+      symlinkSync(name, `${link}.new`)
+      renameSync(`${link}.new`, link)
+    }
+    const [keyText, ca] = await make('first')
+    await install('first')
     await serve('tls', [
       `--remote=pssl:${port}:127.0.0.1`,
       `--private-key=${key}`,
       `--certificate=${cert}`,
       `--ca-cert=${cert}`,
     ])
-    const { readFileSync } = await import('node:fs')
-    const [ca, keyText] = [readFileSync(cert, 'utf8'), readFileSync(key, 'utf8')]
     const client = await open([`ssl:127.0.0.1:${port}`], { tls: () => ({ ca, cert: ca, key: keyText }) })
     await client.transact([addSwitch('secret')], soon())
     expect(names(client)).toEqual(['secret'])
+
+    const [renewedKey, renewed] = await make('second')
+    await install('second')
+    const later = await open([`ssl:127.0.0.1:${port}`], {
+      tls: () => ({ ca: renewed, cert: renewed, key: renewedKey }),
+    })
+    await later.transact([addSwitch('later')], soon())
+    await client.transact([addSwitch('still there')], soon())
+    expect(names(client).sort()).toEqual(['later', 'secret', 'still there'])
   })
 
   test('RAFT of three: follows the leader, nothing acknowledged is lost', async () => {

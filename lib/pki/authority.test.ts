@@ -6,6 +6,7 @@ import {
   isAnsweredBy,
   isDueForRenewal,
   loadAuthority,
+  renewAuthority,
   signRequest,
   type Authority,
 } from './authority.ts'
@@ -90,5 +91,31 @@ describe('renewal', () => {
     expect(await asked(request, SUBJECT.names, new Date(NOW.getTime() + 61 * DAY_MS))).toBe(false)
     const other = await loadAuthority(await createAuthority('other', 1, NOW))
     expect(await isAnsweredBy(request, pem, SUBJECT, { authority: other, now: NOW })).toBe(false)
+  })
+})
+
+describe('renewAuthority', () => {
+  const late = new Date(NOW.getTime() + 3000 * DAY_MS)
+
+  test('what was signed under either is trusted by who has the other', async () => {
+    const leaf = new X509Certificate(await sign(request))
+    const files = await renewAuthority(authority, 3650, late)
+    const [before, after] = [new X509Certificate(authorityPem), new X509Certificate(files!.certificate)]
+    expect(after.validToDate.getTime() - late.getTime()).toBe(3650 * DAY_MS)
+    expect([after.ca, after.subject, after.serialNumber === before.serialNumber]).toEqual([true, before.subject, false])
+    const renewed = await loadAuthority(files!)
+    const later = new X509Certificate(await signRequest(request, SUBJECT, { authority: renewed, days: 90, now: late }))
+    for (const one of [leaf, later])
+      for (const from of [before, after])
+        expect([one.checkIssued(from), one.verify(from.publicKey)]).toEqual([true, true])
+    // Nothing is signed anew for it.
+    expect(await isAnsweredBy(request, leaf.toString(), SUBJECT, { authority: renewed, now: NOW })).toBe(true)
+  })
+
+  test('that of a higher one is left to it, and a key that is not its own is said', async () => {
+    const other = await loadAuthority(await createAuthority('test', 3650, NOW))
+    await expect(renewAuthority({ ...authority, privateKey: other.privateKey }, 1, NOW)).rejects.toThrow('is another')
+    const signed = await loadAuthority({ certificate: await sign(request), privateKey: await createPrivateKey() })
+    expect(await renewAuthority(signed, 1, NOW)).toBeUndefined()
   })
 })

@@ -40,9 +40,40 @@ const BACKDATED_PART = 1 / 10
 
 export async function createAuthority(commonName: string, days: number, now: Date): Promise<AuthorityFiles> {
   const keys = await webcrypto.subtle.generateKey(KEY_ALGORITHM, true, ['sign', 'verify'])
-  const certificate = await X509CertificateGenerator.createSelfSigned({
+  const certificate = await signSelf(keys, new Name([{ CN: [commonName] }]).toString(), days, now)
+  return { certificate: certificate.toString('pem'), privateKey: await exportPrivateKey(keys.privateKey) }
+}
+
+/**
+ * The same authority for longer: a new certificate of the same key and name, so that whoever has either of the two trusts what was signed
+ * under the other.
+ * @returns undefined: a higher authority has signed it, and alone can renew it
+ * @throws when the key is another's
+ */
+export async function renewAuthority(
+  { certificate, privateKey }: Authority,
+  days: number,
+  now: Date,
+): Promise<AuthorityFiles | undefined> {
+  if (!(await certificate.isSelfSigned(webcrypto))) return undefined
+  const publicKey = await webcrypto.subtle.importKey('spki', certificate.publicKey.rawData, KEY_ALGORITHM, true, [
+    'verify',
+  ])
+  const renewed = await signSelf({ privateKey, publicKey }, certificate.subject, days, now)
+  if (!(await renewed.isSelfSigned(webcrypto)))
+    throw new Error(`the key beside the certificate of ${certificate.subject} is another's`)
+  return { certificate: renewed.toString('pem'), privateKey: await exportPrivateKey(privateKey) }
+}
+
+async function signSelf(
+  keys: webcrypto.CryptoKeyPair,
+  name: string,
+  days: number,
+  now: Date,
+): Promise<X509Certificate> {
+  return X509CertificateGenerator.createSelfSigned({
     serialNumber: createSerial(),
-    name: new Name([{ CN: [commonName] }]).toString(),
+    name,
     notBefore: new Date(now.getTime() - BACKDATE_MS),
     notAfter: new Date(now.getTime() + days * DAY_MS),
     signingAlgorithm: SIGNATURE_ALGORITHM,
@@ -53,7 +84,6 @@ export async function createAuthority(commonName: string, days: number, now: Dat
       await SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   })
-  return { certificate: certificate.toString('pem'), privateKey: await exportPrivateKey(keys.privateKey) }
 }
 
 /** @throws when either is not PEM of its kind */

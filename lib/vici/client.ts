@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createConnection, type Socket } from 'node:net'
 import { decodeMessage, encodeMessage, textOf, type ViciSection } from './message.ts'
+import { OneAtATime } from '../one-at-a-time.ts'
 
 const CMD_REQUEST = 0
 const CMD_RESPONSE = 1
@@ -38,7 +39,7 @@ export class ViciClient {
   readonly #options: ViciOptions
   #unread: Buffer = Buffer.alloc(0)
   #pending: Pending | undefined
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #requests = new OneAtATime()
   #failure: Error | undefined
 
   /** @throws when nobody listens at the socket */
@@ -84,9 +85,7 @@ export class ViciClient {
   }
 
   #send(type: number, name: string, message: Buffer): Promise<ViciSection> {
-    const turn = this.#last.then(() => this.#exchange(type, name, message))
-    this.#last = turn.catch(() => undefined)
-    return turn
+    return this.#requests.run(() => this.#exchange(type, name, message))
   }
 
   #exchange(type: number, name: string, message: Buffer): Promise<ViciSection> {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The programs of the control plane, and what tests need of Flux and Argo CD (local/gitops), built from pinned Go modules into a cache outside the tree:
+// The programs of the control plane, and what tests need of Flux and Argo CD (local/gitops) and of Prometheus (local/prometheus), and etcd's
+// clients (local/etcd-tools), built from pinned Go modules into a cache outside the tree:
 // <cache>/bin/<hash of what defines the build>/<program>. `await programPath('etcd')` builds what is missing.
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
@@ -22,6 +23,10 @@ export const PROGRAMS = {
   kubectl: 'k8s.io/kubernetes/cmd/kubectl',
   helm: 'helm.sh/helm/v4/cmd/helm',
   gitops: '.',
+  promtool: 'github.com/prometheus/prometheus/cmd/promtool',
+  promql: './promql',
+  etcdctl: 'go.etcd.io/etcd/etcdctl/v3',
+  etcdutl: 'go.etcd.io/etcd/etcdutl/v3',
 } as const
 export type ProgramName = keyof typeof PROGRAMS
 
@@ -83,9 +88,22 @@ const GITOPS: Module = {
   dir: join(moduleDir, '..', 'gitops'),
   files: ['go.mod', 'go.sum', 'main.go', 'flux.go', 'judge.go'],
 }
-const MODULES = [CONTROL_PLANE, GITOPS] as const
+const PROMETHEUS: Module = {
+  dir: join(moduleDir, '..', 'prometheus'),
+  files: ['go.mod', 'go.sum', 'promql/main.go'],
+}
+/** By itself, so that its change builds nothing of Kubernetes anew. */
+const ETCD_TOOLS: Module = { dir: join(moduleDir, '..', 'etcd-tools'), files: ['go.mod', 'go.sum'] }
+const MODULES = [CONTROL_PLANE, GITOPS, PROMETHEUS, ETCD_TOOLS] as const
 
-const moduleOf = (name: ProgramName): Module => (name === 'gitops' ? GITOPS : CONTROL_PLANE)
+const MODULE_OF: Partial<Record<ProgramName, Module>> = {
+  gitops: GITOPS,
+  promtool: PROMETHEUS,
+  promql: PROMETHEUS,
+  etcdctl: ETCD_TOOLS,
+  etcdutl: ETCD_TOOLS,
+}
+const moduleOf = (name: ProgramName): Module => MODULE_OF[name] ?? CONTROL_PLANE
 
 interface BuildDefinition {
   ldflags: string
@@ -96,7 +114,7 @@ interface BuildDefinition {
 async function buildDefinition(module: Module): Promise<BuildDefinition> {
   const sources = await Promise.all(module.files.map((file) => readFile(join(module.dir, file), 'utf8')))
   const ldflags =
-    module === GITOPS ? '-s -w' : linkerFlags(requiredVersion(sources[0] ?? '', 'k8s.io/kubernetes'))
+    module === CONTROL_PLANE ? linkerFlags(requiredVersion(sources[0] ?? '', 'k8s.io/kubernetes')) : '-s -w'
   return { ldflags, dir: join(cacheDir(), 'bin', definitionHash([...sources, ldflags])) }
 }
 

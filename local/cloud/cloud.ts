@@ -11,6 +11,7 @@ import {
   waitForControlPlane,
   type ControlPlaneProcess,
 } from '../control-plane/start.ts'
+import { restoreSnapshot, saveSnapshot } from '../control-plane/store-snapshot.ts'
 import { endProcess, isRunning, startProcess, type ProcessId } from '../host/process.ts'
 import { waitForPort } from '../host/wait.ts'
 import * as daemons from '../node/daemons.ts'
@@ -155,6 +156,20 @@ export class Cloud {
     await this.stopProcess('nats')
     await rm(this.layout.natsStore, { recursive: true, force: true })
     await this.startProcess('nats')
+  }
+
+  /** Saves the control plane's store into a new file, while all runs. */
+  saveStore(file: string): Promise<void> {
+    return saveSnapshot(this.controlPlaneOptions(), file)
+  }
+
+  /** The store is lost and comes back as it was saved; the rest of the cloud lives through it. */
+  async restoreStore(file: string): Promise<void> {
+    for (const name of ['controller-manager', 'apiserver', 'etcd'] as const) await this.stopProcess(name)
+    await restoreSnapshot(this.controlPlaneOptions(), file)
+    // At once, since each waits until both answer.
+    await Promise.all([this.startProcess('etcd'), this.startProcess('apiserver')])
+    await this.startProcess('controller-manager')
   }
 
   get server(): string {

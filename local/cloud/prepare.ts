@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is built once and kept in the cache: the control plane's programs, the nodes' root file system, the guest image. Before `up`,
-// and by itself before tests that start real servers: `node local/cloud/prepare.ts PROGRAM...`, for the programs that they run besides.
+// and by itself before tests that start real servers: `node local/cloud/prepare.ts PROGRAM...`, for the programs that they run besides
+// (`browser`: of Debian's packages).
 import { CLOUD_PROGRAMS, ensurePrograms, missingPrograms, PROGRAMS, type ProgramName } from '../build/programs.ts'
 import { ensureGuestImage, type GuestImage } from '../guest-image/build.ts'
-import { ensurePrerequisites } from '../host/prerequisites.ts'
+import { ensurePrerequisites, TEST_PREREQUISITES, type TestPrerequisite } from '../host/prerequisites.ts'
 import { createProgress, type Progress } from '../host/progress.ts'
 import { ensureRootfs } from '../rootfs/build.ts'
 
@@ -11,10 +12,14 @@ import { ensureRootfs } from '../rootfs/build.ts'
 const TELL_EVERY_MS = 30_000
 
 /** May run any number of times; costs nothing where all is there. @throws StepError */
-export async function prepareHost(progress: Progress, more: readonly ProgramName[] = []): Promise<GuestImage> {
+export async function prepareHost(
+  progress: Progress,
+  more: readonly ProgramName[] = [],
+  ofTests: readonly TestPrerequisite[] = [],
+): Promise<GuestImage> {
   const programs = [...new Set([...CLOUD_PROGRAMS, ...more])]
   const missing = await missingPrograms(programs)
-  await progress.step('host prerequisites', () => ensurePrerequisites(missing.length === 0))
+  await progress.step('host prerequisites', () => ensurePrerequisites(missing.length === 0, ofTests))
   const image = async () => {
     const rootfs = await progress.step("nodes' root file system", () => ensureRootfs())
     return progress.step('guest image', () => ensureGuestImage(rootfs))
@@ -43,7 +48,9 @@ export async function buildPrograms(names: readonly ProgramName[], progress: Pro
 }
 
 if (import.meta.main) {
-  const more = process.argv.slice(2)
+  const names = process.argv.slice(2)
+  const ofTests = names.filter((name) => Object.hasOwn(TEST_PREREQUISITES, name))
+  const more = names.filter((name) => !ofTests.includes(name))
   for (const name of more) if (!Object.hasOwn(PROGRAMS, name)) throw new Error(`no such program: ${name}`)
-  await prepareHost(createProgress(), more as ProgramName[])
+  await prepareHost(createProgress(), more as ProgramName[], ofTests as TestPrerequisite[])
 }

@@ -113,5 +113,6 @@ export function agentEnvironment(node: { name: string; index: number }, subnet: 
     NEPHELE_NATS_TOKEN_FILE: '/run/secrets/nephele/token',
     NEPHELE_ADDRESS: managementOf(node),
     NEPHELE_ENCAP_ADDRESS: tunnelOf(node),
+    NEPHELE_METRICS_SOCKET: '/run/nephele/metrics/agent.sock',
   }
 }

@@ -28,7 +28,9 @@ export async function prepareCluster(progress: Progress): Promise<PreparedCluste
   const kubeProxy = await progress.step('kube-proxy', () => kubeProxyPath())
   const rootfs = await progress.step("nodes' root file system", () => ensureRootfs(undefined, CLUSTER_PACKAGES))
   const guestImage = await progress.step('guest image', () => ensureGuestImage(rootfs))
-  await progress.step('bundles of this checkout', () => buildProcesses(['operator', 'agent', 'resolver', 'bootstrap']))
+  await progress.step('bundles of this checkout', () =>
+    buildProcesses(['operator', 'agent', 'resolver', 'metrics-relay', 'bootstrap', 'install-check']),
+  )
   const { version } = JSON.parse(await readFile(join(REPOSITORY, 'package.json'), 'utf8')) as { version: string }
   const images = await progress.step('container images', () => buildImages(rootfs, version))
   return { rootfs, images, kubeProxy, guestImage }

@@ -20,18 +20,21 @@ export interface EtcdOptions {
   peerPort: number
 }
 
+/** What a member is known by, when it starts and when its store is restored. */
+export function etcdPeerArguments(port: number): string[] {
+  const peer = `http://127.0.0.1:${port}`
+  return ['--name=nephele', `--initial-advertise-peer-urls=${peer}`, `--initial-cluster=nephele=${peer}`]
+}
+
 export function etcdArguments(o: EtcdOptions): string[] {
   const client = `https://127.0.0.1:${o.clientPort}`
-  const peer = `http://127.0.0.1:${o.peerPort}`
   return [
-    '--name=nephele',
+    ...etcdPeerArguments(o.peerPort),
     `--data-dir=${storeDir(o.dir)}`,
     `--listen-client-urls=${client}`,
     `--advertise-client-urls=${client}`,
     // A single member: nobody connects here, but etcd wants the address.
-    `--listen-peer-urls=${peer}`,
-    `--initial-advertise-peer-urls=${peer}`,
-    `--initial-cluster=nephele=${peer}`,
+    `--listen-peer-urls=http://127.0.0.1:${o.peerPort}`,
     `--cert-file=${pkiFile(o.dir, 'etcd.crt')}`,
     `--key-file=${pkiFile(o.dir, 'etcd.key')}`,
     '--client-cert-auth',

@@ -86,4 +86,6 @@ if [ -n "$port" ]; then
   port=${port%/name}
   qemu-ga --daemonize --method=virtio-serial --path="/dev/${port##*/}" --statedir=/run --logfile=/var/log/qemu-ga.log
 fi
+# The same on the screen, where there is one.
+[ ! -c /dev/tty1 ] || while :; do setsid sh -c 'exec sh <> /dev/tty1 >&0 2>&1'; sleep 1; done &
 while :; do setsid cttyhack sh; done

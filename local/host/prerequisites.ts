@@ -22,6 +22,16 @@ const PREREQUISITES: readonly Prerequisite[] = [
   { program: 'go', why: 'builds the control plane (1.21 or newer: https://go.dev/dl/)' },
 ]
 
+/** What tests need besides, by the names that local/cloud/prepare.ts is given. */
+export const TEST_PREREQUISITES = {
+  browser: {
+    program: 'chromium-headless-shell',
+    package: 'chromium-headless-shell',
+    why: 'shows the page of consoles to tests',
+  },
+} as const satisfies Record<string, Prerequisite>
+export type TestPrerequisite = keyof typeof TEST_PREREQUISITES
+
 export function findProgram(name: string, path = process.env['PATH'] ?? ''): string | undefined {
   const dirs = [...path.split(delimiter), '/usr/sbin', '/sbin'].filter((d) => d !== '')
   return dirs.map((dir) => join(dir, name)).find((file) => existsSync(file))
@@ -51,11 +61,15 @@ export async function assertGo(): Promise<void> {
   if (isOldGo(stdout)) throw new Error(`${stdout.trim()} is too old: install 1.21 or newer (https://go.dev/dl/)`)
 }
 
-/** @returns the packages that it installed @throws with a list for a person to install */
-export async function ensurePrerequisites(programsAreBuilt: boolean): Promise<string[]> {
+/** @param more that tests need @returns the packages that it installed @throws with a list for a person to install */
+export async function ensurePrerequisites(
+  programsAreBuilt: boolean,
+  more: readonly TestPrerequisite[] = [],
+): Promise<string[]> {
   if (process.platform !== 'linux') throw new Error('the local cloud needs Linux: namespaces and overlayfs')
   const root = process.getuid?.() === 0
-  const needed = programsAreBuilt ? PREREQUISITES.filter((p) => p.program !== 'go') : PREREQUISITES
+  const always = programsAreBuilt ? PREREQUISITES.filter((p) => p.program !== 'go') : PREREQUISITES
+  const needed: readonly Prerequisite[] = [...always, ...more.map((name) => TEST_PREREQUISITES[name])]
   const missing = needed.filter((p) => findProgram(p.program) === undefined)
   const debian = existsSync('/etc/os-release') && isDebian(readFileSync('/etc/os-release', 'utf8'))
   const { packages, byHand } = planInstallation(missing, { debian, root })

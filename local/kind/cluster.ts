@@ -64,7 +64,11 @@ export async function ensureKindCluster({ name, runtime, progress }: KindCluster
   // Side by side: packages wait for the network while images are built.
   const [tunnelNetworks] = await Promise.all([Promise.all(hosts), buildImages(runtime, progress, load)])
   const values = join(folder, 'values.json')
-  const settings = { isolation: { awayFromNodes: false }, agent: { tunnelNetwork: tunnelNetworks[0] } }
+  const settings = {
+    isolation: { awayFromNodes: false },
+    agent: { tunnelNetwork: tunnelNetworks[0] },
+    monitoring: { agents: { enabled: true } },
+  }
   await writeFile(values, JSON.stringify(settings))
   const close = async () => {
     await client.close()

@@ -19,7 +19,9 @@ export async function buildImages(
   load: (archive: string) => Promise<unknown>,
 ): Promise<void> {
   const { version } = JSON.parse(await readFile(join(REPOSITORY, 'package.json'), 'utf8')) as { version: string }
-  await progress.step('bundles of this checkout', () => buildProcesses(['operator', 'agent', 'resolver', 'bootstrap']))
+  await progress.step('bundles of this checkout', () =>
+    buildProcesses(['operator', 'agent', 'resolver', 'metrics-relay', 'bootstrap', 'install-check']),
+  )
   const folder = await mkdtemp(join(tmpdir(), 'nephele-images-'))
   try {
     for (const target of TARGETS) {

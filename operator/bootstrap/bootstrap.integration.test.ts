@@ -21,24 +21,34 @@ const OPTIONS = { namespace: NAMESPACE, natsReplicas: 3, natsStorageGiB: 4, now:
 let plane: ControlPlane
 let dir: string
 let client: HttpKubeClient
+/** With the rights of the CronJob. */
+let renewer: HttpKubeClient
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'nephele-bootstrap-'))
   plane = await startControlPlane({ controllerManager: false })
   await plane.kubectl(['create', 'namespace', NAMESPACE])
-  const hooks = (await renderChart()).filter((m) => isHook(m) && m.kind !== 'Job')
-  await plane.kubectl(['apply', '-f', '-'], { input: hooks.map((m) => stringify(m)).join('---\n') })
-  const tokenFile = join(dir, 'token')
-  await writeFile(tokenFile, await plane.token(NAMESPACE, 'nephele-bootstrap'))
-  const { server, certificateAuthority } = plane
-  await writeFile(join(dir, 'kubeconfig'), kubeconfig({ server, certificateAuthority, user: { tokenFile } }))
-  client = new HttpKubeClient(loadKubeConfig(join(dir, 'kubeconfig')))
+  const isOfRenewal = (m: { metadata: { name: string } }) => m.metadata.name === 'nephele-certificates'
+  const rights = (await renderChart()).filter((m) => (isHook(m) || isOfRenewal(m)) && !/Job$/.test(m.kind))
+  await plane.kubectl(['apply', '-f', '-'], { input: rights.map((m) => stringify(m)).join('---\n') })
+  client = await connectAs('nephele-bootstrap')
+  renewer = await connectAs('nephele-certificates')
 }, 120_000)
 afterAll(async () => {
   await client.close()
+  await renewer.close()
   await plane.stop()
   await rm(dir, { recursive: true })
 })
+
+async function connectAs(account: string): Promise<HttpKubeClient> {
+  const tokenFile = join(dir, `${account}.token`)
+  await writeFile(tokenFile, await plane.token(NAMESPACE, account))
+  const { server, certificateAuthority } = plane
+  const file = join(dir, `${account}.kubeconfig`)
+  await writeFile(file, kubeconfig({ server, certificateAuthority, user: { tokenFile } }))
+  return new HttpKubeClient(loadKubeConfig(file))
+}
 
 type Stored = Record<string, Record<string, string>>
 
@@ -133,6 +143,56 @@ test('a server certificate is renewed late in its life, by the same authority an
   ]) {
     expect(after[name]).toEqual(before[name])
   }
+}, 60_000)
+
+test('authorities are renewed late in their life, and what nodes hold stays good; all ends are to be seen', async () => {
+  await bootstrap(client, OPTIONS)
+  const before = await stored()
+  const authorities = ['nephele-ca', 'nephele-northbound-ca', 'nephele-nats-routes-ca']
+  const end = (of: Stored, name: string) => new Date(new X509Certificate(of[name]!['tls.crt']!).validTo).toISOString()
+  const secrets = Object.keys(before).filter((name) => before[name]!['tls.key'] !== undefined)
+  expect(before['nephele-certificates']).toEqual(Object.fromEntries(secrets.map((name) => [name, end(before, name)])))
+  const late = new Date(NOW.getTime() + 2500 * 24 * 3600 * 1000)
+  await bootstrap(client, { ...OPTIONS, now: late })
+  const after = await stored()
+  for (const name of authorities) {
+    expect([name, after[name]!['tls.key']]).toEqual([name, before[name]!['tls.key']])
+    expect(end(after, name) > end(before, name)).toBe(true)
+  }
+  // Thirty years.
+  expect(after['nephele-nbd-ca']).toEqual(before['nephele-nbd-ca'])
+  expect(after['nephele-ca']!['ca.crt']).toBe(after['nephele-ca']!['tls.crt'])
+  expect(after['nephele-ovn-tls']!['ca.crt']).toBe(after['nephele-ca']!['tls.crt'])
+  expect(after['nephele-certificates']).toEqual(Object.fromEntries(secrets.map((name) => [name, end(after, name)])))
+  // What a node got from the one before, to one that has the renewed one, by OpenSSL.
+  await writeFile(join(dir, 'renewed.crt'), after['nephele-ca']!['tls.crt']!)
+  await writeFile(join(dir, 'leaf.crt'), before['nephele-nats-tls']!['tls.crt']!)
+  await exec(['openssl', 'verify', '-no_check_time', '-CAfile', join(dir, 'renewed.crt'), join(dir, 'leaf.crt')], {
+    timeoutMs: 10_000,
+  })
+  await bootstrap(client, { ...OPTIONS, now: late })
+  expect(await stored()).toEqual(after)
+}, 60_000)
+
+test('each day, with less: certificates are renewed, and what was lost is not made anew', async () => {
+  await bootstrap(client, OPTIONS)
+  const daily = { ...OPTIONS, renewOnly: true }
+  await bootstrap(renewer, { ...daily, now: new Date(NOW.getTime() + 4000 * 24 * 3600 * 1000) })
+  const before = await stored()
+  await plane.kubectl(['-n', NAMESPACE, 'delete', 'secret', 'nephele-ca'])
+  await expect(bootstrap(renewer, daily)).rejects.toThrow(
+    `Secret ${NAMESPACE}/nephele-ca is gone: restore it from a backup`,
+  )
+  // Keys of the bus it does not even see.
+  await expect(bootstrap(renewer, OPTIONS)).rejects.toThrow('forbidden')
+  const literals = ['tls.crt', 'tls.key'].map((file) => `--from-literal=${file}=${before['nephele-ca']![file]!}`)
+  await plane.kubectl(['-n', NAMESPACE, 'create', 'secret', 'generic', 'nephele-ca', ...literals])
+  // A text that is no authority is left for a person to look at.
+  await plane.kubectl(['-n', NAMESPACE, 'patch', 'secret', 'nephele-ca', '-p', '{"stringData":{"tls.crt":"oops"}}'])
+  await expect(bootstrap(renewer, daily)).rejects.toThrow('Secret nephele-ca has no authority')
+  expect((await stored())['nephele-ca']!['tls.crt']).toBe('oops')
+  const whole = JSON.stringify({ stringData: { 'tls.crt': before['nephele-ca']!['tls.crt'] } })
+  await plane.kubectl(['-n', NAMESPACE, 'patch', 'secret', 'nephele-ca', '-p', whole])
 }, 60_000)
 
 test('nats-server takes the configuration of every member', async () => {

@@ -1,21 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// What no chart template can make: authorities, server certificates and the keys of the bus. Runs before each install and upgrade;
-// keeps what is there, renews certificates at two thirds of their life.
+// What no chart template can make: authorities, server certificates and the keys of the bus. Runs before each install and upgrade, and
+// each day to renew certificates; keeps what is there.
 import { randomBytes } from 'node:crypto'
 import type { KubeClient } from '../../lib/kube/client.ts'
 import { createAccountKey, createUserKey, publicKeyOf } from '../../lib/nats/nkey.ts'
 import { toServerConfig } from '../../lib/nats/server-config.ts'
-import {
-  createAuthority,
-  isAnsweredBy,
-  loadAuthority,
-  signRequest,
-  type Authority,
-  type Subject,
-} from '../../lib/pki/authority.ts'
-import { createPrivateKey, createRequest } from '../../lib/pki/key.ts'
+import { BUS_CERTIFICATES } from '../../lib/pki/certificate-ends.ts'
 import { NBD_AUTHORITY } from '../../lib/pki/nbd-authority.ts'
-import { CONFIG_MAP, ensureData, SECRET, type Data } from './secrets.ts'
+import { Certificates } from './certificates.ts'
+import { CONFIG_MAP, SECRET } from '../../lib/api/kinds.ts'
+import { ensureData, keepUnless, type Data, type Store } from './secrets.ts'
 
 export interface BootstrapOptions {
   namespace: string
@@ -24,26 +18,28 @@ export interface BootstrapOptions {
   /** Where users reach consoles; absent: nowhere. */
   consoleURL?: string | undefined
   now: Date
+  /** What is missing is not made. */
+  renewOnly?: boolean
 }
 
-const AUTHORITY_DAYS = 3650
-const SERVER_DAYS = 730
 /** That the operator connects as. */
 const USERS = ['callout', 'operator', 'system'] as const
 const NATS_CLIENTS = 4222
 const NATS_MEMBERS = 6222
 const NATS_MONITOR = 8222
 
-/** May run any number of times, and twice at once. */
+/** May run any number of times, and twice at once. @throws when something that it may not make is missing, or is not what it should be */
 export async function bootstrap(client: KubeClient, options: BootstrapOptions): Promise<void> {
-  const { namespace, now } = options
-  const cloud = await ensureAuthority(client, namespace, 'nephele-ca', 'Nephele', now)
+  const { namespace, now, renewOnly = false } = options
+  const store: Store = { client, namespace, mayCreate: !renewOnly }
+  const certificates = new Certificates(store, now)
+  const cloud = await certificates.authority('nephele-ca', 'Nephele')
   // An authority of its own: nodes' certificates come from the cloud's, and must not let a node write to the northbound database.
-  const northbound = await ensureAuthority(client, namespace, 'nephele-northbound-ca', 'Nephele northbound', now)
+  const northbound = await certificates.authority('nephele-northbound-ca', 'Nephele northbound')
   // What volumes are opened and served with: running guests hold it for as long as they run.
-  await ensureAuthority(client, namespace, NBD_AUTHORITY.secret, NBD_AUTHORITY.commonName, now, NBD_AUTHORITY.days)
+  await certificates.authority(NBD_AUTHORITY.secret, NBD_AUTHORITY.commonName, NBD_AUTHORITY.days)
   const certificate = cloud.certificate.toString('pem')
-  await ensureData(client, namespace, {
+  await ensureData(store, {
     kind: CONFIG_MAP,
     name: 'nephele-ca',
     renew: keepUnless(
@@ -51,123 +47,55 @@ export async function bootstrap(client: KubeClient, options: BootstrapOptions): 
       async () => ({ 'ca.crt': certificate }),
     ),
   })
-  await ensureCertificate(client, options, {
-    name: 'nephele-nats-tls',
+  await certificates.signed({
+    name: BUS_CERTIFICATES.clients,
     authority: cloud,
     subject: { commonName: 'nephele-nats', names: natsNames(namespace) },
     more: { 'ca.crt': certificate },
   })
-  await ensureCertificate(client, options, {
+  await certificates.signed({
     name: 'nephele-ovn-tls',
     authority: cloud,
     subject: { commonName: 'nephele-ovn', names: serviceNames('nephele-ovn', namespace) },
     more: { 'ca.crt': certificate, 'northbound-ca.crt': northbound.certificate.toString('pem') },
   })
-  await ensureCertificate(client, options, {
+  await certificates.signed({
     name: 'nephele-operator-tls',
     authority: northbound,
     subject: { commonName: 'nephele-operator', names: [] },
     more: { 'ca.crt': certificate },
   })
   // A name that no node can have, so that the nodes' role grants it no node's rows.
-  await ensureCertificate(client, options, {
+  await certificates.signed({
     name: 'nephele-operator-southbound-tls',
     authority: cloud,
     subject: { commonName: 'system:nephele-southbound-reader', names: [] },
     more: { 'ca.crt': certificate },
     usage: 'client',
   })
-  const { consoleURL } = options
-  if (consoleURL !== undefined) {
-    const names = [...serviceNames('nephele-console', namespace), new URL(consoleURL).hostname]
-    await ensureCertificate(client, options, {
-      ...{ name: 'nephele-console-tls', authority: cloud, subject: { commonName: 'nephele-console', names } },
-      more: { 'ca.crt': certificate },
-    })
-  }
-  await ensureRoutes(client, options)
-  await ensureNats(client, options)
-}
-
-/** What NATS servers know each other by: an authority that signs nobody else, and a certificate from it that all of them share. */
-async function ensureRoutes(client: KubeClient, options: BootstrapOptions): Promise<void> {
-  const { namespace, now } = options
-  const routes = await ensureAuthority(client, namespace, 'nephele-nats-routes-ca', 'Nephele NATS routes', now)
-  await ensureCertificate(client, options, {
-    name: 'nephele-nats-routes-tls',
+  // What NATS servers know each other by: an authority that signs nobody else, and a certificate from it that all of them share.
+  const routes = await certificates.authority('nephele-nats-routes-ca', 'Nephele NATS routes')
+  await certificates.signed({
+    name: BUS_CERTIFICATES.routes,
     authority: routes,
     subject: { commonName: 'nephele-nats-member', names: memberNames(namespace) },
     more: { 'ca.crt': routes.certificate.toString('pem') },
   })
-}
-
-async function ensureAuthority(
-  client: KubeClient,
-  namespace: string,
-  name: string,
-  commonName: string,
-  now: Date,
-  days = AUTHORITY_DAYS,
-): Promise<Authority> {
-  const data = await ensureData(client, namespace, {
-    kind: SECRET,
-    name,
-    type: 'kubernetes.io/tls',
-    // Never renewed by itself: every node trusts it.
-    renew: keepUnless(
-      () => true,
-      async () => {
-        const files = await createAuthority(commonName, days, now)
-        return { 'tls.crt': files.certificate, 'tls.key': files.privateKey }
-      },
-    ),
-  })
-  return loadAuthority({ certificate: data['tls.crt'] ?? '', privateKey: data['tls.key'] ?? '' })
-}
-
-interface CertificateWanted {
-  name: string
-  authority: Authority
-  subject: Subject
-  /** Put beside it. */
-  more: Data
-  /** Absent: both. */
-  usage?: 'client'
-}
-
-async function ensureCertificate(
-  client: KubeClient,
-  { namespace, now }: BootstrapOptions,
-  { name, authority, subject, more, usage }: CertificateWanted,
-): Promise<void> {
-  const isGood = async (found: Data): Promise<boolean> => {
-    if (!found['tls.key'] || !found['tls.crt']) return false
-    if (Object.entries(more).some(([file, text]) => found[file] !== text)) return false
-    const request = await createRequest(found['tls.key'], subject.commonName)
-    return isAnsweredBy(request, found['tls.crt'], subject, { authority, now })
-  }
-  const make = async (): Promise<Data> => {
-    const key = await createPrivateKey()
-    const request = await createRequest(key, subject.commonName)
-    const certificate = await signRequest(request, subject, {
-      authority,
-      days: SERVER_DAYS,
-      now,
-      ...(usage ? { usage } : {}),
+  const { consoleURL } = options
+  if (consoleURL !== undefined) {
+    const names = [...serviceNames('nephele-console', namespace), new URL(consoleURL).hostname]
+    await certificates.signed({
+      ...{ name: 'nephele-console-tls', authority: cloud, subject: { commonName: 'nephele-console', names } },
+      more: { 'ca.crt': certificate },
     })
-    return { 'tls.crt': certificate, 'tls.key': key, ...more }
   }
-  await ensureData(client, namespace, {
-    kind: SECRET,
-    name,
-    type: 'kubernetes.io/tls',
-    renew: keepUnless(isGood, make),
-  })
+  // Has no end; and a change of it is an upgrade's to make.
+  if (!renewOnly) await ensureNats(store, options)
+  await certificates.writeEnds()
 }
 
-async function ensureNats(client: KubeClient, options: BootstrapOptions): Promise<void> {
-  const { namespace } = options
-  const keys = await ensureData(client, namespace, {
+async function ensureNats(store: Store, options: BootstrapOptions): Promise<void> {
+  const keys = await ensureData(store, {
     kind: SECRET,
     name: 'nephele-nats-keys',
     // One of an older version lacks a key.
@@ -177,7 +105,7 @@ async function ensureNats(client: KubeClient, options: BootstrapOptions): Promis
       return { 'issuer.seed': createAccountKey().seed, ...Object.fromEntries(seeds), ...found }
     },
   })
-  const { password = '' } = await ensureData(client, namespace, {
+  const { password = '' } = await ensureData(store, {
     kind: SECRET,
     name: 'nephele-nats-routes-password',
     renew: keepUnless(
@@ -187,7 +115,7 @@ async function ensureNats(client: KubeClient, options: BootstrapOptions): Promis
   })
   const wanted = natsConfigs(keys, password, options)
   const isGood = (found: Data) => JSON.stringify(found) === JSON.stringify(wanted)
-  await ensureData(client, namespace, {
+  await ensureData(store, {
     kind: SECRET,
     name: 'nephele-nats-config',
     renew: keepUnless(isGood, async () => wanted),
@@ -247,8 +175,4 @@ function serviceNames(service: string, namespace: string): string[] {
     `${service}.${namespace}.svc`,
     `${service}.${namespace}.svc.cluster.local`,
   ]
-}
-
-function keepUnless(isGood: (found: Data) => boolean | Promise<boolean>, make: () => Promise<Data>) {
-  return async (found: Data | undefined): Promise<Data> => (found && (await isGood(found)) ? found : make())
 }

@@ -1,17 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Secrets and ConfigMaps that are made once and then kept.
+import { SECRET } from '../../lib/api/kinds.ts'
 import { isAlreadyExists, isConflict } from '../../lib/kube/errors.ts'
 import type { KubeClient } from '../../lib/kube/client.ts'
 import type { KubeObject, ResourceKind } from '../../lib/kube/object.ts'
-
-export const SECRET: ResourceKind = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret', namespaced: true }
-export const CONFIG_MAP: ResourceKind = {
-  group: '',
-  version: 'v1',
-  plural: 'configmaps',
-  kind: 'ConfigMap',
-  namespaced: true,
-}
 
 /** Names and texts, decoded. */
 export type Data = Record<string, string>
@@ -30,12 +22,26 @@ export interface Keep {
   renew: (found: Data | undefined) => Promise<Data>
 }
 
+export interface Store {
+  client: KubeClient
+  namespace: string
+  /** False: what is missing was lost, and only a person knows whether another one may be made. */
+  mayCreate: boolean
+}
+
 const ATTEMPTS = 5
 
-/** The data as stored in the end. Two that run at once agree: whoever comes second takes what the first has made. */
-export async function ensureData(client: KubeClient, namespace: string, keep: Keep): Promise<Data> {
+/**
+ * The data as stored in the end. Two that run at once agree: whoever comes second takes what the first has made.
+ * @throws when it is missing and may not be made
+ */
+export async function ensureData({ client, namespace, mayCreate }: Store, keep: Keep): Promise<Data> {
   for (let attempt = 1; ; attempt++) {
     const stored = await client.find<Stored>(keep.kind, { namespace, name: keep.name })
+    if (!stored && !mayCreate)
+      throw new Error(
+        `${keep.kind.kind} ${namespace}/${keep.name} is gone: restore it from a backup, or let helm upgrade make another one, which nobody trusts who trusted the former`,
+      )
     const found = stored && decode(keep.kind, stored.data ?? {})
     const wanted = await keep.renew(found)
     if (found !== undefined && wanted === found) return found
@@ -75,4 +81,11 @@ function decode(kind: ResourceKind, data: Data): Data {
 
 function mapValues(data: Data, to: (text: string) => string): Data {
   return Object.fromEntries(Object.entries(data).map(([name, text]) => [name, to(text)]))
+}
+
+export function keepUnless(
+  isGood: (found: Data) => boolean | Promise<boolean>,
+  make: () => Promise<Data>,
+): Keep['renew'] {
+  return async (found) => (found && (await isGood(found)) ? found : make())
 }

@@ -9,6 +9,7 @@ import { StaleWriterError, TerminalError } from '../../lib/errors.ts'
 const WHAT_TO_SHORTEN: Readonly<Record<DocumentKind, string>> = {
   node: 'write fewer storage pools, physical networks, allowedNetworks and dns.upstreams into Cloud, ProviderNetworks and ComputeNode',
   image: 'leave certificates that its server does not need out of its caBundle',
+  imagecopy: 'make machines of it on fewer nodes',
   volume: 'attach it to machines of fewer nodes',
   port: 'write fewer fixedIPs, and fewer dnsNameservers on its Subnets',
   balancer:

@@ -15,7 +15,7 @@ import {
 import { TransientError, messageOf } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { NatsConnection } from '../../lib/nats/connect.ts'
-import { followBucket, type BucketListener } from '../../lib/nats/follow.ts'
+import { followBucket, type BucketListener, type FollowState } from '../../lib/nats/follow.ts'
 import { removeKey } from '../../lib/nats/removed-keys.ts'
 import {
   ANSWER_MS,
@@ -55,6 +55,8 @@ export interface JetStreamBusOptions {
   share?: NodeShare
   /** A report beyond its node's share was refused. */
   onExcess?: (excess: Excess) => void
+  /** What is kept up to date about each bucket that is followed. */
+  followStateOf?: (bucket: Bucket) => FollowState
   /** A key in `desired` that is none of ours was read. */
   onUnknown?: () => void
   /** How often all that NATS holds is compared with what was written and heard; half an hour. */
@@ -88,6 +90,7 @@ export class JetStreamBus implements Bus {
   readonly #limits: StreamLimits
   readonly #refreshMs: number
   readonly #answerMs: number
+  readonly #followStateOf: JetStreamBusOptions['followStateOf']
   readonly #packetLogs = new Listeners<{ node: string; log: PacketLog }>()
   readonly #stop = new AbortController()
   readonly #ready: Promise<unknown>
@@ -103,6 +106,7 @@ export class JetStreamBus implements Bus {
     this.#limits = options.limits ?? DEFAULT_LIMITS
     this.#refreshMs = options.refreshMs ?? REFRESH_MS
     this.#answerMs = answerMs
+    this.#followStateOf = options.followStateOf
     this.#sessions = options.sessions
     this.conduct = new Restraint({
       ...{ nc, log, sessions: options.sessions },
@@ -211,8 +215,10 @@ export class JetStreamBus implements Bus {
       },
     }
     const { signal } = this.#stop
+    const state = this.#followStateOf?.(bucket)
     const done = followBucket(this.#nc, {
       bucket,
+      ...(state ? { state } : {}),
       listener: both,
       repair: () => this.#repair(),
       log: this.#log,

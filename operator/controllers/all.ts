@@ -15,6 +15,7 @@ import { firewallPolicyController } from './firewall-policy/controller.ts'
 import { flavorController } from './flavor/controller.ts'
 import { floatingIPController } from './floating-ip/controller.ts'
 import { hostAggregateController } from './host-aggregate/controller.ts'
+import { imageStoreController } from './image-store/controller.ts'
 import { imageController } from './image/controller.ts'
 import { instanceActionController } from './instance-action/controller.ts'
 import { instanceController } from './instance/controller.ts'
@@ -87,6 +88,7 @@ export function defineControllers(
     placementPreviews: placementPreviewController(deps, informers),
     instanceActions: instanceActionController(deps, informers),
     consoleAccesses: consoleAccessController(deps, informers),
+    imageStores: imageStoreController(deps, informers),
   }
   const list = Object.entries(definitions) as unknown as [KindName, ControllerDefinition<KubeObject>][]
   return list.map(([name, definition]) => [name, withQuota(name, withKindWakes(definition, deps, informers), deps)])

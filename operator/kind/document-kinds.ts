@@ -5,9 +5,13 @@ import type { KubeObject, ResourceKind } from '../../lib/kube/object.ts'
 import { KIND_NAMES, KINDS } from '../kinds.ts'
 import { cacheOf, resourceKindOf, type Caches, type KindName } from './row.ts'
 
+function isAbout(name: KindName, kind: DocumentKind): boolean {
+  return KINDS[name].document === kind || KINDS[name].alsoDocument === kind
+}
+
 export const KIND_OF_DOCUMENT = Object.fromEntries(
   DOCUMENT_KINDS.map((kind) => {
-    const name = KIND_NAMES.find((name) => KINDS[name].document === kind)
+    const name = KIND_NAMES.find((name) => isAbout(name, kind))
     if (name === undefined) throw new Error(`no row of operator/kinds.ts has document: '${kind}'`)
     return [kind, name]
   }),

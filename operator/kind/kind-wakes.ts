@@ -33,23 +33,32 @@ export function withKindWakes<T extends KubeObject>(
 ): ControllerDefinition<T> {
   const name = KIND_NAMES.find((name) => resourceKindOf(name) === definition.kind)
   if (name === undefined) throw new Error(`${definition.kind.kind} is not in operator/kinds.ts`)
-  const { document } = KINDS[name]
+  const { document, alsoDocument } = KINDS[name]
   return {
     ...definition,
     watches: [...listReferenceWatches(name, deps.caches, informers), ...(definition.watches ?? [])],
     sources: [
       ...(document === undefined ? [] : listDocumentSources(name, document, deps)),
+      ...(alsoDocument === undefined ? [] : listSources(alsoDocument, () => true, deps)),
       ...(definition.sources ?? []),
     ],
   }
 }
 
-function listDocumentSources(name: KindName, document: DocumentKind, { bus, caches }: WakeDeps): Source[] {
+function listDocumentSources(name: KindName, document: DocumentKind, deps: WakeDeps): Source[] {
   const { heeds } = KINDS[name] as KindRow<KubeObject>
   const isHeeded = (uid: string, node: string): boolean => {
-    const object = heeds && cacheOf(name, caches).findByUid(uid)
+    const object = heeds && cacheOf(name, deps.caches).findByUid(uid)
     return !heeds || (object !== undefined && heeds(object, node))
   }
+  return listSources(document, isHeeded, deps)
+}
+
+function listSources(
+  document: DocumentKind,
+  isHeeded: (uid: string, node: string) => boolean,
+  { bus }: WakeDeps,
+): Source[] {
   const ifOurs =
     ({ enqueueUid }: Waker) =>
     ({ kind, uid }: { kind: DocumentKind; uid: string }): void => {

@@ -71,6 +71,8 @@ export interface KindRow<T extends KubeObject> {
   readonly project?: (object: T) => T
   /** The kind of document by which nodes hold it, if they do. */
   readonly document?: DocumentKind
+  /** Another kind of document, of which several nodes may keep one. */
+  readonly alsoDocument?: DocumentKind
   /** Does what this node reports change anything for the object? Absent: always. */
   readonly heeds?: (object: T, node: string) => boolean
   /** How it counts in the Quota of its namespace; absent: it does not. */

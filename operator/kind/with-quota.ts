@@ -34,12 +34,15 @@ function gated<T extends KubeObject>(
   quotas: QuotaBook,
 ): ControllerDefinition<T> {
   const wake: Source = ({ enqueue }) => quotas.onWake(definition.kind.kind, (key) => enqueue(key))
-  const letIn = (object: T, run: Run): Promise<Outcome> => {
+  const letIn = async (object: T, run: Run): Promise<Outcome> => {
     const isGoing = object.metadata.deletionTimestamp !== undefined
     if (isGoing && isKeptOut(use, object)) return leave(definition.reconcile(object, run))
     const isNew = !isGoing && use.has(object) === NOTHING
+    // What nobody wants any more does not wait for room.
+    const end = isNew ? await definition.beforeQuota?.(object, run) : undefined
+    if (end) return end
     const refusal = isNew && use.needs ? askQuota(quotas, definition.kind, object, use.needs(object)) : undefined
-    return refusal ? Promise.resolve(waitForQuota(refusal)) : definition.reconcile(object, run)
+    return refusal ? waitForQuota(refusal) : definition.reconcile(object, run)
   }
   return {
     ...definition,

@@ -176,11 +176,40 @@ describe('a cloud and a tenant', () => {
     // It comes back, with its volume.
     await tenant.apply(text(shop.toReversed()))
     await tenant.wait(text(shop), 60)
-    // To kstatus what the operator has not looked at is Current: so we wait for the machine itself.
-    await cloud.until<Instance>(kinds.INSTANCE, at('web'), isReady)
+    expect(isReady(await machine())).toBe(true)
     const used = await cloud.until<Volume>(kinds.VOLUME, at('data'), (v) => v?.status?.state === 'in-use')
     expect(used!.metadata.uid).toBe(volume.metadata.uid)
   }, 120_000)
+
+  test('argocd-cm.yaml is merged into the settings that are there', async () => {
+    await cloud.kubectl(['create', 'namespace', 'argocd'])
+    await cloud.kubectl([
+      'create',
+      'configmap',
+      '-n',
+      'argocd',
+      'argocd-cm',
+      '--from-literal=url=https://cd.example.com',
+    ])
+    await cloud.kubectl([
+      'patch',
+      'configmap',
+      'argocd-cm',
+      '-n',
+      'argocd',
+      '--patch-file',
+      join(EXAMPLE, 'argocd/argocd-cm.yaml'),
+    ])
+    const { data } = JSON.parse(
+      await cloud.kubectl(['get', 'configmap', '-n', 'argocd', 'argocd-cm', '-o', 'json']),
+    ) as { data: Record<string, string> }
+    const script = readFileSync(join(EXAMPLE, 'argocd/resource_customizations/nephele.dev/_/health.lua'), 'utf8')
+    const keys = kinds.CUSTOM_KINDS.map(({ group, kind }) => [
+      `resource.customizations.health.${group}_${kind}`,
+      script,
+    ])
+    expect(data).toEqual({ url: 'https://cd.example.com', ...Object.fromEntries(keys) })
+  }, 30_000)
 })
 
 describe('every kind', () => {
@@ -233,38 +262,3 @@ describe('every kind', () => {
     expect(odd).toEqual([])
   }, 120_000)
 })
-
-test('argocd-cm.yaml is merged into the settings that are there', async () => {
-  const cloud = await TestCloud.start()
-  try {
-    await cloud.kubectl(['create', 'namespace', 'argocd'])
-    await cloud.kubectl([
-      'create',
-      'configmap',
-      '-n',
-      'argocd',
-      'argocd-cm',
-      '--from-literal=url=https://cd.example.com',
-    ])
-    await cloud.kubectl([
-      'patch',
-      'configmap',
-      'argocd-cm',
-      '-n',
-      'argocd',
-      '--patch-file',
-      join(EXAMPLE, 'argocd/argocd-cm.yaml'),
-    ])
-    const { data } = JSON.parse(
-      await cloud.kubectl(['get', 'configmap', '-n', 'argocd', 'argocd-cm', '-o', 'json']),
-    ) as { data: Record<string, string> }
-    const script = readFileSync(join(EXAMPLE, 'argocd/resource_customizations/nephele.dev/_/health.lua'), 'utf8')
-    const keys = kinds.CUSTOM_KINDS.map(({ group, kind }) => [
-      `resource.customizations.health.${group}_${kind}`,
-      script,
-    ])
-    expect(data).toEqual({ url: 'https://cd.example.com', ...Object.fromEntries(keys) })
-  } finally {
-    await cloud.stop()
-  }
-}, 60_000)

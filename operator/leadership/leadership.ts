@@ -10,6 +10,7 @@ import { ControlLoop } from '../../lib/loop/control-loop.ts'
 import type { EventRecorder } from '../../lib/loop/events.ts'
 import { fencedClient, heldFence, type Fence } from '../../lib/leader/fence.ts'
 import type { Informers } from '../../lib/informer/informers.ts'
+import { systemClock } from '../../lib/time/clock.ts'
 import { eachInItsTurn, nextTurn } from '../../lib/time/next-turn.ts'
 import type { LoopMetrics } from '../../lib/loop/metrics.ts'
 import type { Authority } from '../../lib/pki/authority.ts'
@@ -28,10 +29,13 @@ import { ReleaseDesk } from '../placed/release-desk.ts'
 import { TombstoneCollector } from '../placed/tombstone-collector.ts'
 import { WaitingRoom } from '../controllers/common/waiting-room.ts'
 import type { Notice } from '../controllers/common/notice.ts'
+import { measureBuilds } from '../controllers/instance/measure-builds.ts'
 import { noticesOf } from '../controllers/instance/notifications.ts'
 import { instanceKeyOf } from '../controllers/instance-action/kind.ts'
 import { noticesOfAction } from '../controllers/instance-action/notifications.ts'
 import { tellPackets } from '../controllers/security-group/tell-packets.ts'
+import { DrainHolds } from '../drain-holds/drain-holds.ts'
+import type { HoldSettings } from '../drain-holds/hold-objects.ts'
 import { AdminPasswords } from '../secrets/admin-passwords.ts'
 import { UserDataStore } from '../controllers/instance/user-data.ts'
 import { SegmentPromises } from '../controllers/network/segment-promises.ts'
@@ -52,6 +56,7 @@ import { SubnetArrivals } from '../ipam/subnet-arrivals.ts'
 import { QuotaBook } from '../quota/quota-book.ts'
 import { Scheduler } from '../scheduler/scheduler.ts'
 import type { StoreHistory } from '../restore-guard/store-history.ts'
+import type { CertificateWatch } from '../bus/certificate-watch.ts'
 import { checkEvery, readLifetimes, type CertificateLifetimes } from '../bus/certificate-lifetimes.ts'
 import { lookAgain, type Controllers } from './look-again.ts'
 import { watchRegression } from './watch-regression.ts'
@@ -70,7 +75,11 @@ export interface LeadershipOptions {
   history: StoreHistory
   /** Where consoles are opened; absent: nowhere. */
   consoleURL?: string | undefined
+  /** What holds `kubectl drain`; absent: nothing does. */
+  drainHolds?: HoldSettings | undefined
   settings: Omit<NodeSettings, 'certificates' | 'nbdCertificates' | 'certificateCheckMs'>
+  /** Certificates of the control plane itself; absent: nobody looks at them. */
+  certificateWatch?: CertificateWatch
   /** Signs the nodes' certificates. */
   authority?: SigningAuthority
   /** Signs the certificates that volumes are opened and served with. */
@@ -130,6 +139,7 @@ export async function lead(fence: Fence, options: LeadershipOptions): Promise<vo
       adminPasswords: new AdminPasswords(options.namespace),
       certificates: new CertificateStore(options.namespace),
       consoleURL: options.consoleURL,
+      certificateWatch: options.certificateWatch,
       deletions: new Set(),
       writer: () => requireWriter(writer),
     }
@@ -138,6 +148,14 @@ export async function lead(fence: Fence, options: LeadershipOptions): Promise<vo
     await network.close?.().catch((error: unknown) => log.warn({ err: error }, 'closing the network backend failed'))
     await bus.close()
   }
+}
+
+function holdDrains({ caches }: OperatorDeps, options: LeadershipOptions, fence: Fence): () => void {
+  const { drainHolds: settings, client, watched: informers, log } = options
+  if (!settings) return () => undefined
+  const { signal } = fence
+  const parts = { client: fencedClient(client, fence), settings, caches, informers, signal, clock: systemClock, log }
+  return new DrainHolds(parts).start()
 }
 
 interface Office {
@@ -181,6 +199,9 @@ async function run(deps: OperatorDeps, office: Office, options: LeadershipOption
       }),
     () => superviseNetwork(deps, controllers, { signal, log }),
     () => measureNetwork(deps.network, metrics),
+    () => holdDrains(deps, options, fence),
+    () => options.certificateWatch?.follow(signal) ?? (() => undefined),
+    () => watched.instances.onChange(measureBuilds(metrics)),
     () => watched.clouds.onChange(({ object }) => metrics.regressed.set(isRegressed(object) ? 1 : 0)),
   ]
   const ends: (() => void)[] = []

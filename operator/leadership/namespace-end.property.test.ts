@@ -26,6 +26,11 @@ const OBJECTS: readonly (readonly [CacheName, string, object?])[] = [
   ['qosPolicies', 'gold', { bandwidthLimits: [{ direction: 'egress', maxKbps: 10_000 }] }],
   ['addressGroups', 'partners', { addresses: ['192.0.2.0/24'] }],
   ['firewallPolicies', 'edge', { rules: [{ action: 'allow' }] }],
+  ['addressScopes', 'inside'],
+  ['subnetPools', 'pool', { prefixes: ['10.64.0.0/16'], addressScopeRef: { name: 'inside' } }],
+  ['networks', 'pooled'],
+  ['subnets', 'pooled', { networkRef: { name: 'pooled' }, subnetPoolRef: { name: 'pool' }, cidr: '10.64.0.0/26' }],
+  ['ports', 'pooled', { networkRef: { name: 'pooled' } }],
   ['networks', 'public', { external: true }],
   ['subnets', 'public', { ...PUBLIC, cidr: '203.0.113.0/24', dhcp: { enabled: false } }],
   ['routers', 'r', { interfaces: [{ subnetRef: { name: 'lan-v4' } }], externalGateway: { ...PUBLIC, ...GOLD } }],
@@ -53,6 +58,8 @@ const OBJECTS: readonly (readonly [CacheName, string, object?])[] = [
 const ASKED: readonly (readonly [CacheName, string])[] = [
   ...(['whole', 'ports', 'front'] as const).map((name) => ['floatingIPs', name] as const),
   ...([
+    ['subnets', 'pooled'],
+    ['ports', 'pooled'],
     ['routers', 'r'],
     ['firewallGroups', 'wall'],
     ['trunks', 'trunk'],

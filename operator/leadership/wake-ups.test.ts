@@ -20,6 +20,7 @@ import { NODE_ROWS } from '../testing/waits/nodes.ts'
 import { PROVIDER_NETWORK_ROWS } from '../testing/waits/provider-networks.ts'
 import { PLACEMENT_PREVIEW_ROWS } from '../testing/waits/placement-previews.ts'
 import { CONSOLE_ACCESS_ROWS } from '../testing/waits/console-accesses.ts'
+import { IMAGE_STORE_ROWS } from '../testing/waits/image-stores.ts'
 import { INSTANCE_ACTION_ROWS } from '../testing/waits/instance-actions.ts'
 import { REACHABILITY_ROWS } from '../testing/waits/reachabilities.ts'
 import { REFERENCE_ROWS } from '../testing/waits/references.ts'
@@ -57,6 +58,7 @@ const ROWS: WaitRow[] = [
   ...RELEASE_ROWS,
   ...NODE_ROWS,
   ...INSTANCE_ACTION_ROWS,
+  ...IMAGE_STORE_ROWS,
   ...CONSOLE_ACCESS_ROWS,
   ...REACHABILITY_ROWS,
   ...PLACEMENT_PREVIEW_ROWS,
@@ -89,8 +91,13 @@ describe.each(ROWS.map((row) => [titleOf(row), row] as const))('%s', (_, row) =>
 
 /** What a person ends, what nothing in the cluster can announce, and what is no wait of an object: each with its reason. */
 const ELSEWHERE: Record<string, string> = {
+  OtherImage: 'a condition of an Instance that only tells: root-disk.test.ts',
+  ImageUnknown: 'the same',
+  BootsFromRescueDisk: 'the same: instance-action/rescue.test.ts',
   ControlPlaneRegressed: 'stands until an administrator raises spec.incarnation: regression.integration.test.ts',
   NodeAhead: 'the same, for one object: proved within seconds by a timer, newer-facts.test.ts',
+  ImageDataMissing:
+    'of a stored Image, by the report of a node that has its bytes again: instance-action/snapshot.test.ts',
   Checking: 'the Cloud’s own look at the store, every two seconds',
   TooMuchWritten: 'ten minutes after the last excess, by the run’s own timer: compute-node.test.ts',
   SubnetWithoutGateway: 'of a Router: a person names another Subnet',
@@ -171,6 +178,8 @@ const ELSEWHERE: Record<string, string> = {
   NoRouter: 'status.stoppedBy of a Reachability: nothing waits for it',
   PortUnused: 'status.stoppedBy of a Reachability: nothing waits for it',
   InstanceNotRunning: 'status.stoppedBy of a Reachability: nothing waits for it',
+  InstanceRescued: 'of an InstanceAction, which fails at once: instance-action/rescue.test.ts',
+  InstanceNotRescued: 'the same',
   StoppedElsewhere: 'status.stoppedBy of a Reachability: nothing waits for it',
   PortSecurity: 'status.stoppedBy of a Reachability: nothing waits for it',
   NoSecurityGroup: 'status.stoppedBy of a Reachability: nothing waits for it',
@@ -235,9 +244,25 @@ const NOT_OF_KIND: Partial<Record<KindName, Record<string, string>>> = {
   },
   hostAggregates: { InUse: 'nothing refers to a HostAggregate' },
   schedulerProfiles: { InUse: 'nothing refers to a SchedulerProfile: Flavors name it by an extra spec' },
-  images: { NodeSilent: 'only while the list of what its node is still to release is full' },
-  instanceActions: { NodeLost: 'as NodeSilent, by the machine, which leaves that node or is deleted' },
-  instances: { InUse: 'what holds a machine, a FloatingIP that goes with it, goes by itself' },
+  images: {
+    NodeSilent: 'only while the list of what its node is still to release is full',
+    NodeLost:
+      'until the node is not lost any more, or a person gives the Image up: publish.test.ts, instance-action/snapshot.test.ts',
+    OwnershipUnclear:
+      'of one restored without its status, by the report of a node that keeps it: instance-action/snapshot.test.ts',
+  },
+  instanceActions: {
+    NodeLost: 'as NodeSilent, by the machine, which leaves that node or is deleted',
+    ImageNotFound: 'of a Rebuild or Rescue: looked at every two seconds, for a minute: rebuild.test.ts',
+    ImageNotReady: 'the same',
+    ImageDeleting: 'the same',
+    ReferenceOverQuota: 'the same',
+    RootDiskUnclear: 'the same',
+    NoValidHost: 'of a Rebuild, which fails at once: rebuild.test.ts',
+  },
+  instances: {
+    InUse: 'what holds a machine, a FloatingIP that goes with it, goes by itself',
+  },
   qosPolicies: { ReferenceOverQuota: 'of those that name one' },
   trunks: { InUse: 'nothing refers to a Trunk', NodeSilent: 'its Ports say it: it waits for these' },
   loadBalancers: {

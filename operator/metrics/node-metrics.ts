@@ -17,4 +17,18 @@ export function registerNodeMetrics(registry: Registry, caches: Pick<Caches, 'co
       this.set(caches.computeNodes.list().filter(isDoubted).length)
     },
   })
+  new Gauge({
+    name: 'nephele_nodes',
+    help: 'ComputeNodes by the status and the reason of their condition Ready',
+    labelNames: ['ready', 'reason'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      this.set({ ready: 'True', reason: 'Ready' }, 0)
+      for (const { status } of caches.computeNodes.list()) {
+        const ready = findCondition(status?.conditions, 'Ready')
+        this.inc({ ready: ready?.status ?? 'Unknown', reason: ready?.reason ?? '' })
+      }
+    },
+  })
 }

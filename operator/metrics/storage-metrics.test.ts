@@ -3,6 +3,8 @@ import { expect, test } from '@jest/globals'
 import { Registry } from 'prom-client'
 import type { Cloud, ComputeNode, StoragePool, Volume, VolumeType } from '../../lib/api/types.ts'
 import { setCondition } from '../../lib/conditions.ts'
+import type { Informer } from '../../lib/informer/informer.ts'
+import { resourceKindOf } from '../kind/row.ts'
 import { registerStorageMetrics } from './storage-metrics.ts'
 import { memoryWorld, stored } from '../testing/memory-deps.ts'
 
@@ -11,7 +13,8 @@ const cluster = { namespace: '' }
 test('pools, volumes that wait for room, and image caches, as they are when the page is asked for', async () => {
   const w = memoryWorld()
   const registry = new Registry()
-  registerStorageMetrics(registry, w.deps.caches)
+  const volumes = w.stores.volumes.asInformer(resourceKindOf('volumes')) as unknown as Informer<Volume>
+  registerStorageMetrics(registry, w.deps.caches, volumes)
   const read = async () =>
     (await registry.metrics())
       .split('\n')
@@ -41,6 +44,12 @@ test('pools, volumes that wait for room, and image caches, as they are when the 
     'nephele_volumes_without_room{pool="files"} 2',
   ])
 
+  // A scrape walks pools and nodes, and no volumes: they are counted as they change.
+  w.stores.volumes.list = () => {
+    throw new Error('all volumes were read')
+  }
+  w.put('volumes', { ...growing, status: { ...growing.status, grantedGiB: 25 } })
+  expect(await read()).toContain('nephele_storage_pool_gib{pool="files",node="s1",what="promised"} 35')
   w.drop('volumes', growing)
   expect(await read()).toEqual(
     expect.arrayContaining([

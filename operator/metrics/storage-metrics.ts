@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// What of the room for volumes and images is taken, and who waits for more. Read from the caches when the page is asked for.
+// What of the room for volumes and images is taken, and who waits for more. Pools and nodes are read when the page is asked for.
 import { Gauge, type Registry } from 'prom-client'
 import { CLOUD_NAME } from '../../lib/api/kinds.ts'
 import type { Volume } from '../../lib/api/types.ts'
-import { findCondition } from '../../lib/conditions.ts'
+import type { Informer } from '../../lib/informer/informer.ts'
 import type { Caches } from '../kind/row.ts'
-import { POOL_FULL } from '../controllers/volume/place.ts'
-import { grantedOf } from '../controllers/volume/granted-size.ts'
+import { VolumeCounts, type Waiting } from './volume-counts.ts'
 
-type StorageCaches = Pick<Caches, 'clouds' | 'computeNodes' | 'storagePools' | 'volumeTypes' | 'volumes'>
+type StorageCaches = Pick<Caches, 'clouds' | 'computeNodes' | 'storagePools' | 'volumeTypes'>
 
-export function registerStorageMetrics(registry: Registry, caches: StorageCaches): void {
+export function registerStorageMetrics(
+  registry: Registry,
+  caches: StorageCaches,
+  volumes: Pick<Informer<Volume>, 'onChange'>,
+): void {
+  const counts = new VolumeCounts(volumes)
   new Gauge({
     name: 'nephele_storage_pool_gib',
     help: 'Room of a StoragePool on a node: total, free on its file system now, and promised to volumes',
@@ -26,10 +30,7 @@ export function registerStorageMetrics(registry: Registry, caches: StorageCaches
           this.set({ ...labels, what: 'promised' }, 0)
         }
       }
-      for (const volume of caches.volumes.list()) {
-        const { node, pool } = volume.status ?? {}
-        if (node !== undefined && pool !== undefined) this.inc({ pool, node, what: 'promised' }, grantedOf(volume))
-      }
+      for (const [labels, gib] of counts.promised()) this.set({ ...labels, what: 'promised' }, gib)
     },
   })
   new Gauge({
@@ -40,10 +41,7 @@ export function registerStorageMetrics(registry: Registry, caches: StorageCaches
     collect() {
       this.reset()
       for (const { metadata } of caches.storagePools.list()) this.set({ pool: metadata.name }, 0)
-      for (const volume of caches.volumes.list()) {
-        if (findCondition(volume.status?.conditions, 'Ready')?.reason === POOL_FULL)
-          this.inc({ pool: poolOf(volume, caches) })
-      }
+      for (const [waiting, volumes] of counts.waiting()) this.inc({ pool: poolOf(waiting, caches) }, volumes)
     },
   })
   new Gauge({
@@ -66,9 +64,9 @@ export function registerStorageMetrics(registry: Registry, caches: StorageCaches
 }
 
 /** Of one that has no place yet the pool of its type; empty where even that is open. */
-function poolOf({ spec, status }: Volume, { volumeTypes }: StorageCaches): string {
-  if (status?.pool !== undefined) return status.pool
-  const name = spec.volumeTypeRef?.name
+function poolOf(waiting: Waiting, { volumeTypes }: StorageCaches): string {
+  if ('pool' in waiting) return waiting.pool
+  const name = waiting.type
   const type = name === undefined ? volumeTypes.list().find((t) => t.spec.default) : volumeTypes.find(undefined, name)
   return type?.spec.storagePoolRef.name ?? ''
 }

@@ -33,6 +33,10 @@ const OBJECTS: Record<DocumentKind, KubeObject> = {
   balancer: stored<LoadBalancer>('lb', { vip: { subnetRef: { name: 's' } }, listeners: [] }),
   probe: stored<Reachability>('probe', { source: {}, destination: {} }),
   vpn: stored<VPNService>('vpn', { routerRef: { name: 'r' } }),
+  imagecopy: stored<Image>('snap', {
+    source: { snapshot: { instanceActionRef: { name: 'a' }, imageStoreRef: { name: 's' } } },
+    format: 'qcow2',
+  }),
   image: stored<Image>('img', { source: { http: { url: 'http://x/y' } }, format: 'raw' }),
   node: stored<ComputeNode>('c1', {}, cluster),
 }

@@ -7,6 +7,8 @@ import * as kinds from '../../lib/api/kinds.ts'
 import type { Cloud, Instance, KubeEvent, Lease } from '../../lib/api/types.ts'
 import { findCondition, isConditionTrue } from '../../lib/conditions.ts'
 import { DESIRED_BUCKET, streamOf } from '../../lib/contract/subjects.ts'
+import { createLogger } from '../../lib/log.ts'
+import { JetStreamBus } from '../bus/jetstream-bus.ts'
 import { until } from '../../lib/time/until.ts'
 import {
   applyProject,
@@ -67,6 +69,19 @@ const ONE_WORD = ['create events.events.k8s.io', 'updateStatus clouds.nephele.de
 const termOf = async () => (await cloud.client.get<Lease>(kinds.LEASE, LEASE)).spec?.leaseTransitions
 const eventsOf = async (reason: string) =>
   (await cloud.client.list<KubeEvent>(kinds.EVENT)).filter((e) => e.reason === reason)
+
+/** Of what the node was told of the machine last; undefined when that is gone from the bus. */
+async function incarnationToldTo(node: string, { metadata }: Instance): Promise<number | undefined> {
+  const nc = await cloud.nats.connectOperator()
+  const bus = new JetStreamBus({ nc, writer: () => undefined, log: createLogger('test', 'silent') })
+  try {
+    await bus.ready(AbortSignal.timeout(10_000))
+    return bus.desired.find(node, 'instance', metadata.uid)?.versions.incarnation
+  } finally {
+    await bus.close()
+    await nc.close()
+  }
+}
 
 async function raiseIncarnation(): Promise<void> {
   await cloud.client.mergePatch(kinds.CLOUD, CLOUD, { spec: { incarnation: 2 } })
@@ -157,3 +172,46 @@ test('the operator lives through it, and does nothing in between', async () => {
   await createMachine(cloud, 'next', { networks: [] })
   await ready('next')
 }, 120_000)
+
+test('a machine that moved after the snapshot is left where it is, until its status says where that is', async () => {
+  const operator = await cloud.startOperator()
+  await ensureNodes(cloud)
+  await applyProject(cloud)
+  await untilFurnished(cloud)
+  await createMachine(cloud, 'moved', { evacuation: 'WhenFenced' })
+  const old = await ready('moved')
+  const from = old.status?.node ?? ''
+  await cloud.saveStore('backup')
+  await ready('moved')
+  await cloud.stopAgent(from)
+  await cloud.client.mergePatch(kinds.COMPUTE_NODE, { name: from }, { spec: { lost: 'Wiped' } })
+  const isElsewhere = (i: Instance | undefined) => {
+    const node = cloud.nodes.get(i?.status?.node ?? from)
+    return isReady(i) && node?.name !== from && node?.instances.get(old.metadata.uid)?.state === 'running'
+  }
+  const { status } = (await cloud.until<Instance>(kinds.INSTANCE, at('moved'), isElsewhere, 60_000))!
+  const holder = cloud.nodes.get(status?.node ?? '')!
+  await operator.stop()
+
+  // By the restored store its node is not lost.
+  await cloud.restoreStore('backup')
+  await cloud.startOperator()
+  await cloud.until<Cloud>(kinds.CLOUD, CLOUD, isRegressed, 60_000)
+  await raiseIncarnation()
+  const isUnclear = (i: Instance | undefined) =>
+    findCondition(i?.status?.conditions, 'Ready')?.reason === 'OwnershipUnclear'
+  const held = (await cloud.until<Instance>(kinds.INSTANCE, at('moved'), isUnclear, 40_000))!
+  expect(held.status?.node).toBe(from)
+  expect(findCondition(held.status?.conditions, 'Ready')?.message).toContain(
+    `node ${holder.name} has this machine (epoch 2)`,
+  )
+  expect(await incarnationToldTo(from, old)).not.toBe(2)
+  expect(await incarnationToldTo(holder.name, old)).toBe(1)
+
+  // As docs/disaster-recovery.md has it.
+  const patch = JSON.stringify({ status: { node: holder.name, epoch: status?.epoch } })
+  const target = ['-n', 'team', 'instances.nephele.dev', 'moved', '--subresource=status', '--type=merge']
+  await cloud.kubectl(['patch', ...target, `--patch=${patch}`])
+  await cloud.until<Instance>(kinds.INSTANCE, at('moved'), isElsewhere, 40_000)
+  expect(holder.instances.get(old.metadata.uid)).toMatchObject({ boots: 1, state: 'running' })
+}, 180_000)

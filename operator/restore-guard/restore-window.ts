@@ -27,13 +27,18 @@ export interface RestoreDeps {
  *
  * Pure. @returns milliseconds; 0 when the window is closed
  */
-export function restoreWindowMs({ bus, caches }: RestoreDeps, now: Date): number {
+export function restoreWindowMs(deps: RestoreDeps, now: Date): number {
+  const leaderMs = deps.bus.memory.followedFrom.getTime() + AFTER_LEADER_MS - now.getTime()
+  return Math.max(knownLossWindowMs(deps, now), leaderMs)
+}
+
+/** The same without the leadership, which tells of no loss. Pure. @returns milliseconds; 0 when the window is closed */
+export function knownLossWindowMs({ bus, caches }: RestoreDeps, now: Date): number {
   const since = caches.clouds.find(undefined, CLOUD_NAME)?.status?.incarnationSince
-  const { madeAt, followedFrom } = bus.memory
+  const { madeAt } = bus.memory
   const ends = [
     since === undefined ? 0 : Date.parse(since) + AFTER_RESTORE_MS,
     madeAt === undefined ? 0 : madeAt.getTime() + AFTER_RESTORE_MS,
-    followedFrom.getTime() + AFTER_LEADER_MS,
   ]
   return Math.max(0, Math.max(...ends) - now.getTime())
 }

@@ -7,7 +7,7 @@ import { compareNodes, type NodeVerdict } from './compare-nodes.ts'
 import { Decisions } from './decisions.ts'
 import { DEFAULT_POLICY, type Policy } from './policy.ts'
 import { computeFilter } from './filters/compute.ts'
-import { CAPABILITY_FILTERS, INTERFACE_FILTERS, ROOM_FILTERS } from './filters/all.ts'
+import { CAPABILITY_FILTERS, IMAGE_FILTERS, INTERFACE_FILTERS, ROOM_FILTERS } from './filters/all.ts'
 import { DEFAULT_SETTINGS } from './filters/settings.ts'
 import { findRefusal } from './filters/filter.ts'
 import type { AllocationRatios, NodeFacts } from './nodes/node-facts.ts'
@@ -125,6 +125,13 @@ export class Scheduler {
     const why = row === undefined ? 'is not known' : findRefusal(filters, row, request)
     this.#replace(request.uid, why === undefined ? [...others, { ...own, node, amounts: request.amounts }] : before)
     return why
+  }
+
+  /** Why a machine could not be on the node with the image that the request names; a closed node keeps its machines. */
+  whyNoImage(node: string, request: PlacementRequest, policy = this.#policy): string | undefined {
+    const row = this.#table.find(node)
+    const filters = policy.filters.filter((filter) => IMAGE_FILTERS.includes(filter))
+    return row === undefined ? 'is not known' : findRefusal(filters, row, this.#resolve(request, policy))
   }
 
   /**

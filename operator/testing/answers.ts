@@ -4,6 +4,8 @@ import {
   toProbes,
   type DesiredDocument,
   type DocumentKind,
+  type MachineAction,
+  type ObservedAction,
   type ObservedDocument,
 } from '../../lib/contract/documents.ts'
 
@@ -26,6 +28,11 @@ export function toReport(document: DesiredDocument, said: Partial<ObservedDocume
   return { ...base, state: 'gone', facts: {}, bootId: 'boot-0001', since: '2026-01-01T00:00:00Z', ...said }
 }
 
+function capturedFor({ snapshot }: MachineAction): Pick<ObservedAction, 'captured'> {
+  const captured = { sha256: 'c5'.repeat(32), sizeBytes: 1024, virtualSizeBytes: 2 ** 30 }
+  return snapshot ? { captured } : {}
+}
+
 /** Answers like a node on which everything works at once. */
 export function wellAnswered(document: DesiredDocument): Partial<ObservedDocument> {
   if (document.tombstone) return { state: 'gone' }
@@ -34,6 +41,10 @@ export function wellAnswered(document: DesiredDocument): Partial<ObservedDocumen
       return { state: 'ready' }
     case 'image':
       return { state: 'ready', facts: { sha256: document.spec.sha256 ?? 'ab'.repeat(32), virtualSizeBytes: 2 ** 30 } }
+    case 'imagecopy': {
+      const { sha256, sizeBytes } = document.spec
+      return { state: 'ready', facts: { sha256, sizeBytes, virtualSizeBytes: 2 ** 30 } }
+    }
     case 'balancer': {
       const members = document.spec.pools.flatMap(({ name, members, monitor }) =>
         monitor ? members.map(({ address, port }) => ({ pool: name, address, port, isUp: true })) : [],
@@ -60,7 +71,7 @@ export function wellAnswered(document: DesiredDocument): Partial<ObservedDocumen
         facts: {
           ...{ stages: ['ImageCached'], volumesAttached: volumes.map(({ uid }) => uid), portsAttached },
           ...(consoles.length > 0 ? { consoles: consoles.map(({ uid }) => ({ uid, state: 'Waiting' as const })) } : {}),
-          ...(action ? { action: { uid: action.uid, steps: [], result: 'Succeeded' } } : {}),
+          ...(action ? { action: { uid: action.uid, steps: [], result: 'Succeeded', ...capturedFor(action) } } : {}),
         },
       }
     }

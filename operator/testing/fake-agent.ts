@@ -22,6 +22,7 @@ export class FakeNode {
   readonly name: string
   bootId = 'boot-0001'
   readonly images = new Map<string, Document<'image'>>()
+  readonly imageCopies = new Map<string, Document<'imagecopy'>>()
   readonly volumes = new Map<string, Document<'volume'>>()
   readonly balancers = new Map<string, Document<'balancer'>>()
   readonly vpns = new Map<string, Document<'vpn'>>()
@@ -94,6 +95,7 @@ export async function startFakeAgent({ node, dir, natsServers, natsCaFile }: Fak
 /** Of each kind that a node can hold. Its own document is the agent's own business. */
 const RECONCILERS = {
   image: images,
+  imagecopy: imageCopies,
   volume: volumes,
   port: ports,
   balancer: balancers,
@@ -138,6 +140,17 @@ function images(node: FakeNode) {
       }
     },
   } satisfies KindReconciler<'image'>
+}
+
+function imageCopies(node: FakeNode) {
+  return {
+    ...base('imagecopy', node, node.imageCopies),
+    async reconcile(document): Promise<Observation<'imagecopy'>> {
+      node.imageCopies.set(document.uid, document)
+      const { sha256, sizeBytes } = document.spec
+      return { state: 'ready', facts: { sha256, sizeBytes, virtualSizeBytes: 32 * 1024 ** 2 } }
+    },
+  } satisfies KindReconciler<'imagecopy'>
 }
 
 function volumes(node: FakeNode) {

@@ -15,13 +15,14 @@ export const POOL = { name: 'files', driver: 'file', totalGiB: 100, freeGiB: 100
 const COMPUTE = { 'nephele.dev/compute': 'libvirt' }
 const CLUSTER: readonly CacheName[] = [
   ...(['flavors', 'storagePools', 'volumeTypes', 'nodes', 'computeNodes', 'providerNetworks'] as const),
-  ...(['hostAggregates', 'schedulerProfiles'] as const),
+  ...(['hostAggregates', 'schedulerProfiles', 'imageStores'] as const),
 ]
 
 /** The simplest spec of each kind. */
 const SPECS: Partial<Record<CacheName, object>> = {
   addressScopes: { ipVersion: 4 },
   flavors: { vcpus: 1, memoryMiB: 256, rootDiskGiB: 1 },
+  imageStores: { driver: 'file' },
   images: { source: { http: { url: 'http://x/y' } }, format: 'qcow2' },
   instances: { flavorRef: { name: 'small' }, imageRef: { name: 'guest' }, networks: [{ networkRef: { name: 'lan' } }] },
   keyPairs: { publicKey: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me' },
@@ -73,6 +74,16 @@ export class QuietCloud {
 
   vm(name: string, spec: object = {}): void {
     this.make('instances', name, spec)
+  }
+
+  /** Kept on these nodes, which other nodes reach. */
+  imageStore(name: string, nodes: readonly string[], spec: object = {}): void {
+    const folder = { name, driver: 'file', totalGiB: 100, freeGiB: 100 }
+    for (const node of nodes) {
+      this.label(node, { 'nephele.dev/storage': 'true' })
+      this.operator.report(node, { imageStores: [folder], pools: [POOL] })
+    }
+    this.make('imageStores', name, spec)
   }
 
   port(name: string, spec: object = {}): void {

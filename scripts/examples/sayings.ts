@@ -23,6 +23,15 @@ export const NETWORKS: Sayings = {
     { command: 'addr show dev eth0', prints: /inet6 fd/ },
     { command: 'latest/meta-data/hostname', prints: /^both-a/ },
   ],
+  'floating-ip': [
+    { command: 'status.portForwardings', prints: /8080[^]*2222|2222[^]*8080/ },
+    { command: 'curl', prints: /^backend/m },
+  ],
+  interfaces: [
+    { command: 'status.interfaces', prints: /slot[^]*slot/ },
+    { command: 'addr show dev eth1', prints: /inet 192\.168\.120\.\d+/ },
+    { command: 'ip link show', prints: /^(?![^]*eth1)[^]*eth0/ },
+  ],
   router: [{ command: 'ping -c 3 192.168.101.2' }],
   firewall: [{ command: 'nc -w 2', fails: true }],
   qos: [{ command: 'get nport', prints: /first-machine\/standard/ }],
@@ -56,6 +65,7 @@ export const SERVICES: Sayings = {
     { command: 'status.probe.message', prints: /refused/i },
   ],
   'instance-action': [{ command: 'nact -n first-machine reboot', prints: /./ }],
+  snapshot: [{ command: 'status.copies', prints: /network-1/ }],
   quota: [{ command: 'third -o wide', prints: /QuotaExceeded/ }],
 }
 

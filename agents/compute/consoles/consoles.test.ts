@@ -27,6 +27,7 @@ let consoles: Consoles
 let guests: Duplex[]
 let whyNot: Error | undefined
 let forced: boolean[]
+let types: string[]
 let nowMs: number
 let said: Map<string, Frame[]>
 let hear: (subject: string, data: Uint8Array) => void
@@ -56,8 +57,9 @@ function start(): void {
       said.set(subject, [...(said.get(subject) ?? []), frame])
       channels.get(subject)?.receive(frame)
     },
-    open: async (_, { force }) => {
+    open: async (_, { force, type }) => {
       forced.push(force)
+      types.push(type)
       if (whyNot) throw whyNot
       const guest = new Guest()
       guests.push(guest)
@@ -69,7 +71,7 @@ function start(): void {
 beforeEach(async () => {
   dir = await makeMemoryFolder('nephele-consoles-')
   nowMs = Date.parse('2026-01-01T00:00:00Z')
-  ;[guests, forced, whyNot, said, channels] = [[], [], undefined, new Map(), new Map()]
+  ;[guests, forced, types, whyNot, said, channels] = [[], [], [], undefined, new Map(), new Map()]
   start()
 })
 afterEach(async () => {
@@ -85,7 +87,8 @@ function document(accesses: string[], epoch = 1): InstanceDocument {
       uid,
       tokenSHA256: hashOfToken(`token of ${uid}`),
       notAfter: '2026-01-01T00:01:00Z',
-      force: uid === 'by-force',
+      force: uid.startsWith('by-force'),
+      ...(uid.endsWith('screen') ? { type: 'VNC' as const } : {}),
     },
   }))
   return { ...plain, uid: machine, versions: { ...plain.versions, epoch }, spec: { ...plain.spec, consoles: grants } }
@@ -174,6 +177,37 @@ describe('a token', () => {
     whyNot = undefined
     await open(3, 'by-force')
     expect(forced).toEqual([false, false, true])
+  })
+})
+
+describe('a screen', () => {
+  beforeEach(() => consoles.allow(document(['a', 'screen', 'other-screen', 'by-force-screen'])))
+
+  test('is opened by an access of its type, and reported as one', async () => {
+    await open(1, 'screen')
+    await open(2, 'a')
+    expect([types, endOf(1), endOf(2)]).toEqual([['VNC', 'Serial'], undefined, undefined])
+    expect(consoles.observe(document(['a', 'screen']))).toEqual([
+      { uid: 'a', state: 'Open' },
+      { uid: 'screen', state: 'Open', type: 'VNC' },
+    ])
+  })
+
+  test('is had by one at a time: another is refused without being used, and one by force ends it', async () => {
+    await open(1, 'screen')
+    await open(2, 'other-screen')
+    expect([endOf(2), states(['other-screen'])]).toEqual(['ConsoleTaken', ['Waiting']])
+    await open(3, 'by-force-screen')
+    expect([endOf(1), guests[0]?.destroyed, endOf(3)]).toEqual(['ConsoleClosed', true, undefined])
+    await consoles.allow(document(['a', 'other-screen']))
+    await open(4, 'other-screen')
+    expect(endOf(4)).toBeUndefined()
+  })
+
+  test('that is about to be opened is had already', async () => {
+    const [one, other] = [1, 2].map((n) => open(n, n === 1 ? 'screen' : 'other-screen'))
+    await Promise.all([one, other])
+    expect([endOf(1), endOf(2), guests.length]).toEqual([undefined, 'ConsoleTaken', 1])
   })
 })
 

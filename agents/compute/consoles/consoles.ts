@@ -2,7 +2,7 @@
 import type { Duplex } from 'node:stream'
 import { ConsoleChannel, ConsoleEnded, toEnd } from '../../../lib/console/console-channel.ts'
 import { decodeFrame, encodeFrame, type End, type Frame, type OpenRequest } from '../../../lib/console/frame.ts'
-import type { ConsoleGrant, InstanceDocument, ObservedConsole } from '../../../lib/contract/documents.ts'
+import type { ConsoleGrant, ConsoleType, InstanceDocument, ObservedConsole } from '../../../lib/contract/documents.ts'
 import { consolesOf, fromNodeConsole, parseConsoleSubject } from '../../../lib/contract/subjects.ts'
 import type { Logger } from '../../../lib/log.ts'
 import { judgeAccess } from './judge-access.ts'
@@ -14,7 +14,7 @@ export interface ConsolesOptions {
   say(subject: string, data: Uint8Array): void
   listen(subject: string, heard: (subject: string, data: Uint8Array) => void): void
   /** The guest's own bytes, in both directions. */
-  open(machine: string, how: { force: boolean }, signal: AbortSignal): Promise<Duplex>
+  open(machine: string, how: { force: boolean; type: ConsoleType }, signal: AbortSignal): Promise<Duplex>
   used: UsedAccesses
   log: Logger
   nowMs?: () => number
@@ -24,6 +24,7 @@ interface Session {
   readonly access: string
   readonly machine: string
   readonly epoch: number
+  readonly type: ConsoleType
   readonly channel: ConsoleChannel
   isOpen: boolean
 }
@@ -67,10 +68,10 @@ export class Consoles {
   }
 
   observe({ spec }: InstanceDocument): ObservedConsole[] {
-    return (spec.consoles ?? []).map(({ uid }) => {
+    return (spec.consoles ?? []).map(({ uid, type }) => {
       const isOpen = [...this.#sessions.values()].some((session) => session.access === uid && session.isOpen)
-      if (isOpen) return { uid, state: 'Open' }
-      return { uid, state: this.#options.used.has(uid) ? 'Closed' : 'Waiting' }
+      const state = isOpen ? 'Open' : this.#options.used.has(uid) ? 'Closed' : 'Waiting'
+      return { uid, state, ...(type === undefined ? {} : { type }) }
     })
   }
 
@@ -131,10 +132,18 @@ export class Consoles {
       })
       return
     }
+    const { force, type = 'Serial' } = verdict.grant
+    if (!this.#makeRoom(machine, type, force)) {
+      refuse({
+        reason: 'ConsoleTaken',
+        message: 'another has this console open: spec.force of a ConsoleAccess takes it over',
+      })
+      return
+    }
     const channel = new ConsoleChannel((message) =>
       this.#options.say(fromNodeConsole(parseKey(this.#options.node, key)), message),
     )
-    const session: Session = { access, machine, epoch, channel, isOpen: false }
+    const session: Session = { access, machine, epoch, type, channel, isOpen: false }
     this.#sessions.set(key, session)
     const left = new AbortController()
     channel
@@ -148,7 +157,7 @@ export class Consoles {
       })
     try {
       const signal = AbortSignal.any([left.signal, AbortSignal.timeout(OPEN_TIMEOUT_MS)])
-      const stream = await this.#options.open(machine, { force: verdict.grant.force }, signal)
+      const stream = await this.#options.open(machine, { force, type }, signal)
       join(stream, channel)
       // Before its first byte is seen: it is never opened twice.
       await used.add(access, machine)
@@ -163,6 +172,16 @@ export class Consoles {
       if (!left.signal.aborted) log.warn({ kind: 'instance', uid: machine, err: error }, 'console cannot be opened')
       channel.destroy(error as Error)
     }
+  }
+
+  /** Of screens QEMU lets in as many as come: one at a time has it here, as libvirt holds it with serial ports. @returns whether it is free */
+  #makeRoom(machine: string, type: ConsoleType, force: boolean): boolean {
+    if (type !== 'VNC') return true
+    const others = [...this.#sessions.values()].filter((one) => one.machine === machine && one.type === type)
+    if (!force) return others.length === 0
+    for (const { channel } of others)
+      channel.destroy(new ConsoleEnded({ reason: 'ConsoleClosed', message: 'another one took the console over' }))
+    return true
   }
 
   #end(machine: string, isOver: (session: Session) => boolean): void {

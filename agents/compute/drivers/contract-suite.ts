@@ -77,6 +77,68 @@ export function instanceDriverContract(setup: () => InstanceDriverUnderTest): vo
     expect((await driver.list(signal)).filter((entry) => entry.uid === uid)).toEqual([])
   }, 60_000)
 
+  test('another root disk is made beside the one that it has, which stays until it has started from the next', async () => {
+    const { driver, want } = setup()
+    const machine = want({ swapMiB: 1, ephemeralGiB: 1 })
+    const { uid } = machine
+    const next = { ...machine, disks: { root: 2, ephemeral: 2 } }
+    const rootDisk = async () => (await driver.find(uid, signal))?.rootDisk
+    await driver.ensure(machine, signal)
+    expect(await rootDisk()).toBe(0)
+    for (let time = 0; time < 2; time++) await driver.makeDisks(next, signal)
+    expect(await rootDisk()).toBe(0)
+    await driver.setPower(uid, 'on', signal)
+    await driver.setPower(uid, 'off', signal)
+    await driver.ensure(next, signal)
+    expect(await rootDisk()).toBe(2)
+    // It is defined with the other one.
+    await expect(driver.keepDisks(uid, { root: 0, ephemeral: 0 }, 2, signal)).rejects.toMatchObject({
+      reason: 'DiskInUse',
+    })
+    await driver.setPower(uid, 'on', signal)
+    expect(await rootDisk()).toBe(2)
+    for (let time = 0; time < 2; time++) await driver.keepDisks(uid, { root: 2, ephemeral: 2 }, 2, signal)
+    await driver.setPower(uid, 'off', signal)
+    await driver.ensure(next, signal)
+    await driver.setPower(uid, 'on', signal)
+    expect(await rootDisk()).toBe(2)
+    // On the image that it was made from, and on no other.
+    await driver.setPower(uid, 'off', signal)
+    const mixedUp = { ...next, root: { ...next.root, sha256: 'f'.repeat(64) } }
+    await expect(driver.ensure(mixedUp, signal)).rejects.toMatchObject({ reason: 'RootDiskOfOtherImage' })
+    await driver.remove(uid, signal)
+  }, 60_000)
+
+  test('a rescue disk is one more, which it boots from as long as it is defined with it', async () => {
+    const { driver, want } = setup()
+    const machine = want({ swapMiB: 1, ephemeralGiB: 1 })
+    const { uid, root } = machine
+    const rescued = { ...machine, rescue: { ...root, number: 2 } }
+    const disks = async () => {
+      const { rootDisk, rescueDisk } = (await driver.find(uid, signal)) ?? {}
+      return [rootDisk, rescueDisk]
+    }
+    await driver.ensure(machine, signal)
+    for (let time = 0; time < 2; time++) await driver.makeDisks(rescued, signal)
+    expect(await disks()).toEqual([0, undefined])
+    await driver.ensure(rescued, signal)
+    expect(await disks()).toEqual([0, 2])
+    await expect(driver.keepDisks(uid, { root: 0, ephemeral: 0 }, 2, signal)).rejects.toMatchObject({
+      reason: 'DiskInUse',
+    })
+    await driver.setPower(uid, 'on', signal)
+    await driver.keepDisks(uid, { root: 0, ephemeral: 0, rescue: 2 }, 2, signal)
+    // It is on: what it is to be takes effect at its next start.
+    await driver.ensure(machine, signal)
+    expect(await disks()).toEqual([0, 2])
+    await driver.setPower(uid, 'off', signal)
+    await driver.ensure(machine, signal)
+    for (let time = 0; time < 2; time++) await driver.keepDisks(uid, { root: 0, ephemeral: 0 }, 2, signal)
+    await driver.setPower(uid, 'on', signal)
+    expect(await disks()).toEqual([0, undefined])
+    await driver.remove(uid, signal)
+  }, 60_000)
+
   test('whoever finds it knows its interfaces, and whose network they are on; off or on', async () => {
     const { driver, want } = setup()
     const nic = nicWant({ network: 'team-a/lan' })

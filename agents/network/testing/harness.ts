@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import type { NodeSpec, PresentDocument, Tombstone } from '../../../lib/contract/documents.ts'
 import { createLogger } from '../../../lib/log.ts'
+import { AgentMetrics } from '../../metrics/agent-metrics.ts'
 import type { RoleContext } from '../../node/role.ts'
 import { SealingKey } from '../../node/sealing-key.ts'
 import { DocumentStore } from '../../runtime/document-store.ts'
@@ -26,6 +27,7 @@ const context: RoleContext = {
   address,
   encapAddress,
   log,
+  metrics: new AgentMetrics('test'),
   bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(),
   stateDir: '/var/lib/nephele',
   runDir: '/run/nephele',

@@ -15,6 +15,7 @@ import {
 } from './function-choice.ts'
 import { FunctionRecords } from './function-records.ts'
 import { readCard, readFunction, type VirtualFunction } from './pci-functions.ts'
+import { OneAtATime } from '../../../lib/one-at-a-time.ts'
 
 type PhysicalNetworks = NonNullable<NodeSpec['physicalNetworks']>
 
@@ -45,7 +46,7 @@ export class VirtualFunctions {
   readonly #records: FunctionRecords
   #wanted: PhysicalNetworks | undefined
   /** One choice at a time: what one port is about to get is nobody else's. */
-  #turn: Promise<unknown> = Promise.resolve()
+  readonly #turns = new OneAtATime()
 
   constructor(options: VirtualFunctionsOptions) {
     this.#options = options
@@ -68,7 +69,7 @@ export class VirtualFunctions {
     physicalNetwork: string,
     numaCells?: readonly number[],
   ): Promise<VirtualFunction> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       const record = (await this.#records.read()).get(portUid)
       const own = record && (await readFunction(record.address, this.#options.root))
       if (!own) return this.#give({ portUid, kind, physicalNetwork, numaCells })
@@ -83,7 +84,7 @@ export class VirtualFunctions {
 
   /** The port's function is free again. Absent is success. */
   release(portUid: string): Promise<void> {
-    return this.#inTurn(() => this.#records.remove(portUid))
+    return this.#turns.run(() => this.#records.remove(portUid))
   }
 
   /** By UID of the port. */
@@ -155,12 +156,6 @@ export class VirtualFunctions {
     const cards = await Promise.all((network.physicalFunctions ?? []).map((name) => readCard(name, this.#options.root)))
     const trouble = cards.flatMap((card) => card.trouble ?? [])[0]
     return { functions: cards.flatMap((card) => card.functions), ...(trouble === undefined ? {} : { trouble }) }
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const next = this.#turn.then(work, work)
-    this.#turn = next.catch(() => undefined)
-    return next
   }
 }
 

@@ -1,5 +1,6 @@
 {{/* SPDX-License-Identifier: Apache-2.0 */}}
 {{- define "nephele.labels" -}}
+{{- include "nephele.checkValues" . -}}
 app.kubernetes.io/name: nephele
 app.kubernetes.io/part-of: nephele
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
@@ -7,8 +8,21 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
+{{/* What --reuse-values does to a release of an earlier version: values that are new here are not there, and templates fail in words that help nobody. */}}
+{{- define "nephele.checkValues" -}}
+{{- range list "log" "spread" "drainHolds" "monitoring" "console" }}
+{{- if not (kindIs "map" (get $.Values .)) }}
+{{- fail (printf "the values have no %s, which this version of the chart has: after an upgrade write --reset-then-reuse-values (helm 3.14 and newer) for --reuse-values" .) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "nephele.image" -}}
 {{ .root.Values.images.registry }}/{{ .name }}:{{ .root.Values.images.tag | default .root.Chart.AppVersion }}
+{{- end }}
+
+{{- define "nephele.drainImage" -}}
+{{ .Values.drainHolds.image | default (include "nephele.image" (dict "root" . "name" "agent")) }}
 {{- end }}
 
 {{- define "nephele.natsServers" -}}
@@ -51,17 +65,71 @@ fsGroup: 65532
 seccompProfile: { type: RuntimeDefault }
 {{- end }}
 
-{{/* Of the control plane's pods: off the nodes that run other people's machines, whose loss must not be the cloud's. */}}
-{{- define "nephele.awayFromNodes" -}}
-{{- if .Values.isolation.awayFromNodes }}
-affinity:
-  nodeAffinity:
-    requiredDuringSchedulingIgnoredDuringExecution:
-      nodeSelectorTerms:
-        - matchExpressions:
-            {{- range list "compute" "network" "storage" "image" }}
-            - { key: nephele.dev/{{ . }}, operator: DoesNotExist }
-            {{- end }}
+{{/*
+What values say of pods and nodes that a workload is near or away from. Of the control plane's: off the nodes that run other people's machines,
+whose loss must not be the cloud's. Of `of`: the workload's values.
+*/}}
+{{- define "nephele.affinity" -}}
+{{- $affinity := deepCopy (.of.affinity | default dict) }}
+{{- if and .awayFromNodes .root.Values.isolation.awayFromNodes }}
+{{- $expressions := list }}
+{{- range list "compute" "network" "storage" "image" }}
+{{- $expressions = append $expressions (dict "key" (printf "nephele.dev/%s" .) "operator" "DoesNotExist") }}
+{{- end }}
+{{- $required := dict "nodeSelectorTerms" (list (dict "matchExpressions" $expressions)) }}
+{{- $_ := set $affinity "nodeAffinity" (set ($affinity.nodeAffinity | default dict) "requiredDuringSchedulingIgnoredDuringExecution" $required) }}
+{{- end }}
+{{- with $affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* What values say of where a workload's pods run, and how they are fetched. Of `of`: the workload's values. */}}
+{{- define "nephele.podPlace" -}}
+{{- with .of.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .of.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .of.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .root.Values.images.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* One pod of a component a host: where that cannot be, as `spread` says, not at all. */}}
+{{- define "nephele.spread" -}}
+topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: {{ .root.Values.spread.topologyKey }}
+    whenUnsatisfiable: {{ .root.Values.spread.whenUnsatisfiable }}
+    labelSelector:
+      matchLabels: { app.kubernetes.io/name: nephele, app.kubernetes.io/component: {{ .component }} }
+{{- end }}
+
+{{- define "nephele.logLevel" -}}
+- { name: LOG_LEVEL, value: {{ .Values.log.level }} }
+{{- end }}
+
+{{/*
+A StatefulSet's volumes have the size that it was made with: Kubernetes refuses another one in words that help nobody. Of `of`: nats or ovn.
+*/}}
+{{- define "nephele.checkVolumeSize" -}}
+{{- $found := lookup "apps/v1" "StatefulSet" .root.Release.Namespace (printf "nephele-%s" .of) }}
+{{- range dig "spec" "volumeClaimTemplates" (list) $found }}
+{{- $was := dig "spec" "resources" "requests" "storage" "" . }}
+{{- /* As Kubernetes writes it. */ -}}
+{{- if hasSuffix "Ti" $was }}{{ $was = printf "%dGi" (mul (trimSuffix "Ti" $was | int) 1024) }}{{ end }}
+{{- $asked := printf "%vGi" (index $.root.Values $.of).storage.sizeGiB }}
+{{- if and $was (ne $was $asked) }}
+{{- fail (printf "%s.storage.sizeGiB: the volumes of nephele-%s have %s, and a StatefulSet does not change that of its own; docs/install.md (Larger volumes) has the three commands that make it %s" $.of $.of $was $asked) }}
+{{- end }}
 {{- end }}
 {{- end }}
 

@@ -19,9 +19,9 @@ export interface ConsoleAccessSpec {
     name: string
   }
   /**
-   * Serial: the first serial port, which its console log is of. *immutable*
+   * Serial: the first serial port, which its console log is of; VNC: its screen, keyboard and mouse, for a browser or a viewer of VNC. *immutable*
    */
-  type?: 'Serial'
+  type?: 'Serial' | 'VNC'
   /**
    * For how long it may be opened, from when it was made; what is open by then stays so. *immutable*
    */
@@ -40,7 +40,7 @@ export interface ConsoleAccessSpec {
  */
 export interface ConsoleAccessStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**
@@ -48,7 +48,7 @@ export interface ConsoleAccessStatus {
    */
   state?: 'Pending' | 'Ready' | 'Open' | 'Closed' | 'Failed'
   /**
-   * Where it is opened: over a WebSocket, whose first message has the token.
+   * Where it is opened: over a WebSocket, whose first message has the token; in a browser, with #token= and the token behind it.
    */
   url?: string
   /**

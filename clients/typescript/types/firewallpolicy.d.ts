@@ -95,7 +95,7 @@ export interface FirewallPolicySpec {
  */
 export interface FirewallPolicyStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

@@ -49,7 +49,7 @@ export interface HostAggregateSpec {
  */
 export interface HostAggregateStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

@@ -14,9 +14,32 @@ export interface ImageSpec {
    */
   source: {
     /**
+     * From the root disk of a machine, by an InstanceAction of type Snapshot, which makes the Image. The bytes lie in the store under the Image's own UID: an Image that is written by hand has none. *immutable*
+     */
+    snapshot?: {
+      /**
+       * The InstanceAction, of the same namespace; it may be gone once the Image is active. *immutable*
+       */
+      instanceActionRef: {
+        /**
+         * Name of the InstanceAction. *immutable*
+         */
+        name: string
+      }
+      /**
+       * Where the bytes are kept. *immutable*
+       */
+      imageStoreRef: {
+        /**
+         * Name of the ImageStore. *immutable*
+         */
+        name: string
+      }
+    }
+    /**
      * From a web server. *live*
      */
-    http: {
+    http?: {
       /**
        * Address of the file: http or https, without credentials. *live*
        */
@@ -83,7 +106,7 @@ export interface ImageSpec {
  */
 export interface ImageStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**
@@ -147,4 +170,25 @@ export interface ImageStatus {
    * The owner's epoch: it grows each time that the object moves to another node.
    */
   epoch?: number
+  /**
+   * Of an Image whose bytes are kept in an ImageStore: the nodes that keep them, or are to.
+   *
+   * @maxItems 16
+   *
+   * Items: One node.
+   */
+  copies?: {
+    /**
+     * Its name.
+     */
+    node: string
+    /**
+     * Which placement of this copy.
+     */
+    epoch: number
+    /**
+     * Whether it is whole.
+     */
+    ready?: boolean
+  }[]
 }

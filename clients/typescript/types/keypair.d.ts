@@ -19,7 +19,7 @@ export interface KeyPairSpec {
  */
 export interface KeyPairStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

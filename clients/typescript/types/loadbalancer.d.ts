@@ -329,7 +329,7 @@ export interface LoadBalancerSpec {
  */
 export interface LoadBalancerStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

@@ -131,7 +131,7 @@ export interface ProviderNetworkSpec {
  */
 export interface ProviderNetworkStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

@@ -129,7 +129,7 @@ export interface RouterSpec {
  */
 export interface RouterStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

@@ -120,7 +120,7 @@ export interface SecurityGroupSpec {
  */
 export interface SecurityGroupStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

@@ -23,7 +23,7 @@ export interface ServerGroupSpec {
  */
 export interface ServerGroupStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

@@ -50,7 +50,7 @@ export interface StoragePoolSpec {
  */
 export interface StoragePoolStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

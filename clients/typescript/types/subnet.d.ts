@@ -121,7 +121,7 @@ export interface SubnetSpec {
  */
 export interface SubnetStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

@@ -70,7 +70,7 @@ export interface SubnetPoolSpec {
  */
 export interface SubnetPoolStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

@@ -28,7 +28,7 @@ export interface VPNServiceSpec {
  */
 export interface VPNServiceStatus {
   /**
-   * The metadata.generation that this status answers.
+   * The metadata.generation that this status answers; 0 before the operator has looked at it.
    */
   observedGeneration?: number
   /**

@@ -2,6 +2,8 @@
 import { DIGEST } from '../samples.ts'
 import { changed, type RuleCase } from './rule-case.ts'
 
+const SNAPSHOT = { instanceActionRef: { name: 'snap' }, imageStoreRef: { name: 'default' } }
+
 export const IMAGE: RuleCase[] = [
   {
     kind: 'Image',
@@ -30,6 +32,24 @@ export const IMAGE: RuleCase[] = [
     says: 'write PEM',
     bad: { 'spec.source.http.caBundle': '/etc/ssl/cert.pem' },
   },
+  {
+    kind: 'Image',
+    path: 'spec.source',
+    says: 'write where the bytes come from: http',
+    bad: [{ 'spec.source': {} }, { 'spec.source.snapshot': SNAPSHOT }],
+    good: [{ 'spec.source': { snapshot: SNAPSHOT } }],
+  },
+  changed(
+    'Image',
+    'spec.source',
+    'a snapshot is what its InstanceAction made',
+    [
+      { 'spec.source': { http: { url: 'http://example.com/a' } } },
+      { 'spec.source.snapshot.imageStoreRef.name': 'other' },
+      { 'spec.source.snapshot.instanceActionRef.name': 'other' },
+    ],
+    { sample: 1, good: [{ 'spec.minDiskGiB': 2 }] },
+  ),
   {
     kind: 'Image',
     path: 'spec.sha256',

@@ -67,10 +67,12 @@ export const INSTANCE: RuleCase[] = [
   },
   changed(
     'Instance',
-    'spec.imageRef',
-    'imageRef cannot change',
+    '',
+    'imageRef can change once status.image says',
     { 'spec.imageRef.name': 'other' },
     {
+      before: { 'status.image': undefined, 'status.rootDisk': undefined },
+      observed: true,
       good: [{ 'spec.flavorRef.name': 'large', 'spec.runState': 'Stopped', 'spec.volumes': [] }],
     },
   ),

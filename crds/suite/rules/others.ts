@@ -147,6 +147,19 @@ export const REST: RuleCase[] = [
   },
   changed('StoragePool', 'spec', 'file cannot change', { 'spec.file.path': '/srv/other' }),
   {
+    kind: 'ImageStore',
+    path: 'spec.file.path',
+    says: 'write an absolute path',
+    bad: ['srv/images', '/srv/../etc', '/srv/images/', '/srv/a b'].map((path) => ({ 'spec.file.path': path })),
+  },
+  changed(
+    'ImageStore',
+    'spec',
+    'file cannot change',
+    { 'spec.file.path': '/srv/other' },
+    { good: [{ 'spec.copies': 3 }] },
+  ),
+  {
     kind: 'ComputeNode',
     path: 'spec',
     says: 'write unschedulable: true, or leave unschedulableReason out',

@@ -11,8 +11,4 @@ export const QOS: RuleCase[] = [
       { 'spec.bandwidthLimits': undefined },
     ],
   },
-  {
-    ...{ kind: 'QoSPolicy', path: 'spec.packetRateLimits', says: 'leave packetRateLimits out' },
-    bad: { 'spec.packetRateLimits': [{ direction: 'egress', maxKpps: 10, maxBurstKpps: 1 }] },
-  },
 ]

@@ -79,6 +79,13 @@ export const IMAGE: ResourceKind = {
   kind: 'Image',
   namespaced: true,
 }
+export const IMAGE_STORE: ResourceKind = {
+  group: 'nephele.dev',
+  version: 'v1alpha1',
+  plural: 'imagestores',
+  kind: 'ImageStore',
+  namespaced: false,
+}
 export const INSTANCE_ACTION: ResourceKind = {
   group: 'nephele.dev',
   version: 'v1alpha1',
@@ -261,6 +268,7 @@ export const CUSTOM_KINDS_BY_NAME = {
   floatingIPs: FLOATING_IP,
   hostAggregates: HOST_AGGREGATE,
   images: IMAGE,
+  imageStores: IMAGE_STORE,
   instanceActions: INSTANCE_ACTION,
   instances: INSTANCE,
   ipClaims: IP_CLAIM,
@@ -300,6 +308,7 @@ export const SHORT_NAMES: Readonly<Record<string, readonly string[]>> = {
   floatingips: ['nfip'],
   hostaggregates: ['nha'],
   images: ['nimg'],
+  imagestores: ['nistore'],
   instanceactions: ['nact'],
   instances: ['ninst'],
   ipclaims: ['nipc'],

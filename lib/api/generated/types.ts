@@ -11,6 +11,7 @@ import type { FlavorSpec, FlavorStatus } from '../../../crds/generated/flavor.ts
 import type { FloatingIPSpec, FloatingIPStatus } from '../../../crds/generated/floatingip.ts'
 import type { HostAggregateSpec, HostAggregateStatus } from '../../../crds/generated/hostaggregate.ts'
 import type { ImageSpec, ImageStatus } from '../../../crds/generated/image.ts'
+import type { ImageStoreSpec, ImageStoreStatus } from '../../../crds/generated/imagestore.ts'
 import type { InstanceActionSpec, InstanceActionStatus } from '../../../crds/generated/instanceaction.ts'
 import type { InstanceSpec, InstanceStatus } from '../../../crds/generated/instance.ts'
 import type { IPClaimSpec } from '../../../crds/generated/ipclaim.ts'
@@ -48,6 +49,7 @@ export type Flavor = Resource<FlavorSpec, FlavorStatus>
 export type FloatingIP = Resource<FloatingIPSpec, FloatingIPStatus>
 export type HostAggregate = Resource<HostAggregateSpec, HostAggregateStatus>
 export type Image = Resource<ImageSpec, ImageStatus>
+export type ImageStore = Resource<ImageStoreSpec, ImageStoreStatus>
 export type InstanceAction = Resource<InstanceActionSpec, InstanceActionStatus>
 export type Instance = Resource<InstanceSpec, InstanceStatus>
 export type IPClaim = Resource<IPClaimSpec, never>
@@ -86,6 +88,7 @@ export interface CustomObjects {
   floatingIPs: FloatingIP
   hostAggregates: HostAggregate
   images: Image
+  imageStores: ImageStore
   instanceActions: InstanceAction
   instances: Instance
   ipClaims: IPClaim

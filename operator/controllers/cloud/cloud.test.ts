@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals'
 import type { Cloud, Image } from '../../../lib/api/types.ts'
-import { findCondition, type Condition } from '../../../lib/conditions.ts'
+import { findCondition, type Condition, type ConditionUpdate } from '../../../lib/conditions.ts'
 import type { RunResult } from '../../../lib/loop/controller.ts'
 import { done, waitFor } from '../../../lib/outcome.ts'
 import { DEFAULT_HEARTBEAT } from '../../bus/heartbeats.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { tombstoneOf } from '../../placed/document-header.ts'
-import { cloudReadiness } from './controller.ts'
+import { cloudController, cloudReadiness } from './controller.ts'
 import { heartbeatOf, reconcileCloud } from './reconcile.ts'
 
 const cloud = (status?: Cloud['status'], name = 'default') =>
@@ -195,4 +195,36 @@ describe('documents of a newer leader than ours', () => {
     expect(c.status).toMatchObject({ state: 'OK', highestIncarnationSeen: 2 })
     expect(c.status).not.toHaveProperty('regressedIncarnation')
   })
+})
+
+test('what is known of the control plane’s certificates is a condition, and no reason to wait', async () => {
+  const w = memoryWorld()
+  const c = cloud()
+  const late = {
+    type: 'CertificatesValid',
+    status: 'False',
+    reason: 'CertificateExpiresSoon',
+    message: 'look',
+  } as const
+  const said: ConditionUpdate[] = []
+  const tells: (() => void)[] = []
+  const certificateWatch = {
+    condition: () => said.at(-1),
+    onChange: (tell: () => void) => {
+      tells.push(tell)
+      return () => undefined
+    },
+  }
+  const deps = { ...w.deps, certificateWatch, writer: () => ({ incarnation: 1, term: 1 }) }
+  await reconcileCloud(c, deps, w.run)
+  expect(findCondition(c.status?.conditions, 'CertificatesValid')).toBeUndefined()
+  said.push(late)
+  expect(await reconcileCloud(c, deps, w.run)).toEqual({ kind: 'done' })
+  expect([c.status?.state, findCondition(c.status?.conditions, 'CertificatesValid')]).toMatchObject(['OK', late])
+  const woken: string[] = []
+  for (const source of cloudController(deps).sources ?? []) {
+    source({ enqueue: (key: string) => void woken.push(key) } as never)
+  }
+  tells.forEach((tell) => tell())
+  expect(woken).toEqual(['default'])
 })

@@ -16,6 +16,7 @@ export function cloudController(deps: OperatorDeps): ControllerDefinition<Cloud>
     sources: [
       ({ enqueue }) => deps.bus.heartbeats.onChange(() => enqueue(CLOUD_NAME)),
       ({ enqueue }) => deps.network.onHealth(() => enqueue(CLOUD_NAME)),
+      ({ enqueue }) => deps.certificateWatch?.onChange(() => enqueue(CLOUD_NAME)) ?? (() => undefined),
       ({ enqueue }) => deps.regression.onSuspicion(() => enqueue(CLOUD_NAME)),
     ],
     reconcile: (cloud, run) => reconcileCloud(cloud, deps, run),

@@ -19,7 +19,7 @@ export const CHECKING = 'Checking'
  */
 export async function reconcileCloud(
   cloud: Cloud,
-  deps: Pick<OperatorDeps, 'bus' | 'network' | 'regression' | 'writer'>,
+  deps: Pick<OperatorDeps, 'bus' | 'network' | 'regression' | 'writer' | 'certificateWatch'>,
   run: Pick<Run, 'client' | 'now' | 'event' | 'log' | 'signal'>,
 ): Promise<Outcome> {
   if (cloud.metadata.name !== CLOUD_NAME) return waitFor('NotUsed', `only the Cloud named ${CLOUD_NAME} is used`)
@@ -42,7 +42,9 @@ export async function reconcileCloud(
   const network = deps.network.health()
   // While the backend's health is unknown, the condition stays as it was.
   const networkSaid = network ? [{ type: NETWORK_CONDITION, ...network }] : []
-  setConditions(cloud, [busCondition(health), ...networkSaid, CONSISTENT], run.now)
+  const certificates = deps.certificateWatch?.condition()
+  const certificatesSaid = certificates ? [certificates] : []
+  setConditions(cloud, [busCondition(health), ...networkSaid, ...certificatesSaid, CONSISTENT], run.now)
   const isNetworkDown = network?.status === 'False'
   status.state = health.healthy && !isNetworkDown ? 'OK' : 'ERROR'
   const retry = mayProve ? { retryAfterMs: SUSPECT_AGAIN_MS } : {}

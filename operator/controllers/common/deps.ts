@@ -15,6 +15,7 @@ import type { AdminPasswords } from '../../secrets/admin-passwords.ts'
 import type { CertificateStore } from '../../tls/certificate-store.ts'
 import type { VPNKeyStore } from '../../vpn/key-store.ts'
 import type { ClaimedNodes } from './claimed-nodes.ts'
+import type { CertificateWatch } from '../../bus/certificate-watch.ts'
 import type { WaitingRoom } from './waiting-room.ts'
 
 /** What controllers share. One instance per leadership: made when the Lease is won, dropped when it is lost. */
@@ -36,6 +37,8 @@ export interface OperatorDeps extends PlacedDeps {
   readonly vpnKeys: VPNKeyStore
   readonly adminPasswords: AdminPasswords
   readonly certificates: CertificateStore
+  /** Of the control plane; absent: nobody looks at them. */
+  readonly certificateWatch?: Pick<CertificateWatch, 'condition' | 'onChange'> | undefined
   /** Of the console process, without a path; absent: there is none. */
   readonly consoleURL?: string | undefined
   /** UIDs of objects whose deletion was accepted but may not be in the caches yet. */

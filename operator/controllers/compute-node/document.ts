@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Cloud, ComputeNode, KubeNode, ProviderNetwork, StoragePool } from '../../../lib/api/types.ts'
+import type { Cloud, ComputeNode, ImageStore, KubeNode, ProviderNetwork, StoragePool } from '../../../lib/api/types.ts'
 import type { NodeDocument } from '../../../lib/contract/documents.ts'
 import type { NodeCertificate } from '../../bus/certificates.ts'
 import type { NbdCertificate } from '../../bus/nbd-certificates.ts'
 import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
 import { upstreamsOnNode, withoutUpstreams } from '../provider-network/dns-upstreams.ts'
 import { mappingsOf } from '../provider-network/mappings.ts'
+import { pathOfStore } from '../image-store/reconcile.ts'
 import { isServedBy, pathOf } from '../storage-pool/reconcile.ts'
 import type { NodeSettings } from './settings.ts'
 import { hypervisorOf, rolesOf } from './discover.ts'
@@ -18,6 +19,8 @@ export interface NodeParts {
   settings: NodeSettings
   /** Including pools being deleted, as long as they have volumes. */
   pools: readonly StoragePool[]
+  /** The same of those that have files of Images. */
+  imageStores?: readonly ImageStore[]
   /** Those that count, the oldest first. */
   providerNetworks: readonly ProviderNetwork[]
   cloud: Cloud | undefined
@@ -31,6 +34,7 @@ export function nodeDocument(computeNode: ComputeNode, parts: NodeParts, writer:
   const roles = rolesOf(node)
   const compute = hypervisorOf(node)
   const pools = node ? parts.pools.filter((pool) => isServedBy(pool, node)) : []
+  const stores = node ? (parts.imageStores ?? []).filter((store) => isServedBy(store, node)) : []
   return {
     ...headerOf(computeNode, computeNode.metadata.name, computeNode.status?.epoch ?? 1, writer),
     kind: 'node',
@@ -73,8 +77,21 @@ export function nodeDocument(computeNode: ComputeNode, parts: NodeParts, writer:
           ...(pool.spec.file?.requireMount === true ? { requireMount: true } : {}),
         }))
         .sort((a, b) => (a.name < b.name ? -1 : 1)),
+      ...(stores.length === 0 ? {} : { imageStores: toFolders(stores) }),
     },
   }
+}
+
+function toFolders(stores: readonly ImageStore[]): NonNullable<NodeDocument['spec']['imageStores']> {
+  return stores
+    .map((store) => ({
+      name: store.metadata.name,
+      uid: store.metadata.uid,
+      driver: store.spec.driver,
+      path: pathOfStore(store),
+      ...(store.spec.file?.requireMount === true ? { requireMount: true } : {}),
+    }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 /** Absent rather than empty: a node hears of it only where it has one. */

@@ -64,7 +64,8 @@ function whyKeptOut(
   const by = policyFor(extraSpecs, caches)
   if (!by.ok) return undefined
   const { namespace = '', uid } = metadata
-  const image = caches.images.find(spec.imageRef.namespace ?? namespace, spec.imageRef.name)
+  const { namespace: of = namespace, name: called } = status?.image ?? spec.imageRef
+  const image = caches.images.find(of, called)
   const request: PlacementRequest = {
     ...{ uid, amounts: NOTHING, excluded: new Map(), requireKvm: false, needsVhostUser: false, project: namespace },
     ...(name === undefined ? {} : { flavor: { name, extraSpecs } }),

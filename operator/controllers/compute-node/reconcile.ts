@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { CLOUD_NAME } from '../../../lib/api/kinds.ts'
-import type { ComputeNode, StoragePool } from '../../../lib/api/types.ts'
+import type { ComputeNode, ImageStore, StoragePool } from '../../../lib/api/types.ts'
 import { setCondition, type ConditionUpdate } from '../../../lib/conditions.ts'
 import type { Inventory } from '../../../lib/contract/documents.ts'
 import { isTerminal } from '../../../lib/errors.ts'
@@ -65,7 +65,7 @@ export async function reconcileComputeNode(
   const nbd = isLost ? undefined : await certifyForVolumes(computeNode, inventory, settings, run.now)
   const parts = {
     ...{ node, credentials, ...(nbd ? { nbd } : {}), settings, cloud },
-    ...{ pools: listPools(deps), providerNetworks: listInForce(deps.caches) },
+    ...{ pools: listPools(deps), imageStores: listStores(deps), providerNetworks: listInForce(deps.caches) },
   }
   await deps.bus.desired.publish(nodeDocument(computeNode, parts, deps.writer()))
   const isReleaseNew = await keepReleases(computeNode, deps)
@@ -203,6 +203,16 @@ async function removeComputeNode(computeNode: ComputeNode, deps: OperatorDeps): 
   await deps.bus.endSessions(name)
   await deps.bus.dismissNode(name)
   return released
+}
+
+/** Likewise those with Images. */
+function listStores({ caches }: Pick<OperatorDeps, 'caches'>): ImageStore[] {
+  return caches.imageStores
+    .list()
+    .filter(
+      ({ metadata }) =>
+        metadata.deletionTimestamp === undefined || caches.images.listBy('store', metadata.name).length > 0,
+    )
 }
 
 /** Includes Terminating pools that have volumes: these go on working meanwhile. */

@@ -52,6 +52,24 @@ describe('a machine’s release', () => {
   })
 })
 
+describe('the release of a copy of an Image', () => {
+  const copy = release('imagecopy', 'i')
+  const kept = (copies: NonNullable<Image['status']>['copies']) =>
+    stored<Image>('i', { source: { http: { url: 'http://x/y' } }, format: 'raw' }, { status: { copies } })
+  test.each<[string, Image | undefined, 'Confirmed' | undefined, boolean]>([
+    ['of one that is no more stays', undefined, undefined, true],
+    ['of one that is elsewhere stays', kept([{ node: 'n2', epoch: 3 }]), undefined, true],
+    ['of one whose node is given up stays', kept([{ node: 'n1', epoch: 2 }]), 'Confirmed', true],
+    ['of one whose node is back goes: the copy counts', kept([{ node: 'n1', epoch: 2 }]), undefined, false],
+    ['of one that was here before stays', kept([{ node: 'n1', epoch: 1 }]), undefined, true],
+  ])('%s', async (_, image, given, stays) => {
+    const w = memoryWorld()
+    if (image) w.put('images', image)
+    w.put('computeNodes', stored<ComputeNode>('n1', given ? { lost: given } : {}, { namespace: '' }))
+    expect(await keep(w, [copy])).toEqual(stays ? [copy] : undefined)
+  })
+})
+
 describe('the tombstone', () => {
   const i = () => stored<Image>('i', { source: { http: { url: 'http://x/y' } }, format: 'raw' })
   const last = 2 ** 40

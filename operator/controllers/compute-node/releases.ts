@@ -3,6 +3,7 @@ import type { ComputeNode } from '../../../lib/api/types.ts'
 import type { KubeObject } from '../../../lib/kube/object.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { tombstoneOf } from '../../placed/document-header.ts'
+import { isConfirmedLost } from '../../placed/lost-node.ts'
 import { placementsOf } from '../../placed/placement.ts'
 import { findResource } from '../../kind/document-kinds.ts'
 import { MAX_RELEASES, type Release } from '../../placed/release-desk.ts'
@@ -42,8 +43,14 @@ function isAnswered(node: string, { kind, uid, epoch }: Release, deps: Pick<Oper
   return observed?.state === 'gone' && observed.versions.epoch >= epoch
 }
 
-/** The machine came back to this node under a newer epoch, and so has a document again. */
+/** The machine came back to this node under a newer epoch, and so has a document again; or the node is back, and its copy of an Image counts. */
 function isOwnedAgain(node: string, { kind, uid, epoch }: Release, deps: Pick<OperatorDeps, 'caches'>): boolean {
+  if (kind === 'imagecopy') {
+    if (isConfirmedLost(node, deps)) return false
+    const image = deps.caches.images.findByUid(uid)
+    if (!image || image.metadata.deletionTimestamp !== undefined) return false
+    return (image.status?.copies ?? []).some((copy) => copy.node === node && copy.epoch >= epoch)
+  }
   if (kind !== 'instance') return false
   const instance = deps.caches.instances.findByUid(uid)
   return instance !== undefined && placementsOf(instance).some((p) => p.node === node && p.epoch > epoch)

@@ -12,6 +12,7 @@ export function computeNodeWatches({ caches }: OperatorDeps, informers: Operator
   return [
     watchOf(informers.nodes, (node) => [node.metadata.name]),
     watchOf(informers.storagePools, () => caches.computeNodes.keys()),
+    watchSpecOf(informers.imageStores, () => caches.computeNodes.keys()),
     watchSpecOf(informers.hostAggregates, (aggregate) => listMembersOf(aggregate, caches)),
     watchSpecOf(informers.providerNetworks, () => caches.computeNodes.keys()),
     watchSpecOf(informers.clouds, ({ metadata }) => (metadata.name === CLOUD_NAME ? caches.computeNodes.keys() : [])),

@@ -18,5 +18,6 @@ export function listGivenConsoles(
       tokenSHA256: access.status?.tokenSHA256 ?? '',
       notAfter: access.status?.notAfter ?? '',
       force: access.spec.force ?? false,
+      ...(access.spec.type === 'VNC' ? { type: 'VNC' as const } : {}),
     }))
 }

@@ -84,6 +84,50 @@ describe('until it may be opened', () => {
     expect(Date.parse(status?.notAfter ?? '')).toBe(nowMs + 60_000)
   })
 
+  test('of a screen it says so to the node, and waits until that knows of screens', async () => {
+    access = { ...access, spec: { ...access.spec, type: 'VNC' } }
+    await granted()
+    expect(access.status?.url).toBe(`${URL}/vnc/n1/${machine.metadata.uid}/${access.metadata.uid}`)
+    expect(given()).toMatchObject([{ uid: access.metadata.uid, type: 'VNC' }])
+    // An older agent, which would open the serial console.
+    says('Waiting')
+    expect(await reconcile()).toMatchObject({ kind: 'wait', reason: 'Provisioning' })
+    world.report('instance', machine, {
+      ...{ node: 'n1', state: 'running', epoch: 2 },
+      facts: { consoles: [{ uid: access.metadata.uid, state: 'Waiting', type: 'VNC' }] },
+    })
+    expect(await reconcile()).toMatchObject({ kind: 'done' })
+    expect(access.status?.state).toBe('Ready')
+  })
+
+  test.each([
+    ['Waiting', true, 'Closed'],
+    ['Open', true, 'Closed'],
+    ['Closed', true, 'Closed'],
+    // Used before the operator heard of it.
+    ['Closed', false, 'Closed'],
+    ['Waiting', false, 'Pending'],
+    ['Open', false, 'Pending'],
+    [undefined, true, 'Open'],
+  ] as const)(
+    'of a screen, after a rollback of the agent, which says %s; opened before: %s: it is %s',
+    async (said, wasOpen, state) => {
+      access = { ...access, spec: { ...access.spec, type: 'VNC' } }
+      await granted()
+      if (wasOpen) {
+        world.report('instance', machine, {
+          ...{ node: 'n1', state: 'running', epoch: 2 },
+          facts: { consoles: [{ uid: access.metadata.uid, state: 'Open', type: 'VNC' }] },
+        })
+        await reconcile()
+        expect(access.status?.state).toBe('Open')
+      }
+      says(said)
+      await reconcile()
+      expect(access.status?.state).toBe(state)
+    },
+  )
+
   test('another operator, that found no status, makes another token: the first opens nothing', async () => {
     await granted()
     const first = access.status?.tokenSHA256

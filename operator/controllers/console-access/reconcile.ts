@@ -45,7 +45,7 @@ async function begin(access: ConsoleAccess, deps: Deps, run: AccessRun): Promise
   Object.assign((access.status ??= {}), {
     ...{ node, epoch, instanceUID: uid, tokenSHA256 },
     tokenSecretRef: { name: secretName },
-    url: `${deps.consoleURL}/serial/${toNodeToken(node)}/${uid}/${access.metadata.uid}`,
+    url: `${deps.consoleURL}/${access.spec.type === 'VNC' ? 'vnc' : 'serial'}/${toNodeToken(node)}/${uid}/${access.metadata.uid}`,
     notAfter: toTime(new Date(endMsOf(access))),
   })
   return saved
@@ -111,11 +111,16 @@ function follow(access: ConsoleAccess, deps: Deps, run: AccessRun): Outcome {
   return again(done)
 }
 
-/** What its node says of it now, in a report on this placement. */
-function findSaid({ metadata, status }: ConsoleAccess, { bus }: Deps): ConsoleState | undefined {
+/**
+ * What its node says of it now, in a report on this placement; an agent that knows no such console says nothing of it. One that does not, and comes
+ * after one that has opened it, as after a rollback, keeps none open: that was used.
+ */
+function findSaid({ metadata, spec, status }: ConsoleAccess, { bus }: Deps): ConsoleState | undefined {
   const report = bus.observed.find('instance', status?.instanceUID ?? '', status?.node ?? '')
   if (report?.versions.epoch !== status?.epoch) return undefined
-  return report?.facts.consoles?.find(({ uid }) => uid === metadata.uid)?.state
+  const said = report?.facts.consoles?.find(({ uid }) => uid === metadata.uid)
+  if (!said || said.state === 'Closed' || (said.type ?? 'Serial') === (spec.type ?? 'Serial')) return said?.state
+  return status?.openedAt === undefined ? undefined : 'Closed'
 }
 
 function whyGone(

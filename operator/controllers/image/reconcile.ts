@@ -5,17 +5,18 @@ import { findCondition } from '../../../lib/conditions.ts'
 import { TerminalError } from '../../../lib/errors.ts'
 import type { Run } from '../../../lib/loop/controller.ts'
 import { done, released, saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
-import type { OperatorDeps } from '../common/deps.ts'
 import { tombstoneOf } from '../../placed/document-header.ts'
 import { waitForHolders } from '../../kind/holders.ts'
 import { answerOf, askedOf } from '../../placed/observed-facts.ts'
 import { releaseFrom } from '../../placed/release.ts'
 import { failureOf, refusalOf } from '../../placed/trouble.ts'
-import { imageDocument } from './document.ts'
+import { publishImage } from './publish.ts'
+import { isStored } from './source-of.ts'
+import { reconcileStored, type ImageDeps, type StoredRun } from './stored.ts'
+import { listHolders } from './stored-on-nodes.ts'
+import { nodesToldOf } from './told.ts'
 
-export type ImageDeps = Pick<OperatorDeps, 'caches' | 'bus' | 'releases' | 'regression' | 'writer'>
-
-export async function reconcileImage(image: Image, deps: ImageDeps, run: Pick<Run, 'event'>): Promise<Outcome> {
+export async function reconcileImage(image: Image, deps: ImageDeps, run: StoredRun): Promise<Outcome> {
   const status = (image.status ??= {})
   if (image.metadata.deletionTimestamp !== undefined) return removeImage(image, deps)
   const { architecture = 'x86_64' } = image.spec
@@ -24,6 +25,7 @@ export async function reconcileImage(image: Image, deps: ImageDeps, run: Pick<Ru
       'UnsupportedArchitecture',
       `spec.architecture is ${architecture}, and nodes run machines of x86_64 alone: make an Image of software for that`,
     )
+  if (isStored(image)) return reconcileStored(image, deps, run)
   const { importNode } = status
   if (importNode === undefined || (status.sha256 === undefined && isAway(importNode, deps))) {
     const node = chooseImportNode(deps)
@@ -40,9 +42,8 @@ export async function reconcileImage(image: Image, deps: ImageDeps, run: Pick<Ru
   const regressed = deps.regression.check(image, { kind: 'image', node, epoch: status.epoch ?? 0 }, deps.writer())
   if (regressed) return regressed
   // Nodes that only cache the image are told of a changed source too.
-  for (const other of nodesToldOf(image, deps))
-    await deps.bus.desired.publish(imageDocument(image, other, deps.writer()))
-  await deps.bus.desired.publish(imageDocument(image, node, deps.writer()))
+  for (const other of nodesToldOf(image, deps)) await publishImage(image, other, deps)
+  await publishImage(image, node, deps)
   const observed = deps.bus.observed.find('image', image.metadata.uid, node)
   const outcome = observe(image, answerOf(observed, askedOf(image, status.epoch, deps.writer())), run)
   refuseOtherDigest(image)
@@ -111,9 +112,25 @@ async function removeImage(image: Image, deps: ImageDeps): Promise<Outcome> {
     const placement = { kind: 'image' as const, object: image, node, epoch: status.epoch ?? 0 }
     waiting = (await releaseFrom(placement, deps)) ?? waiting
   }
+  for (const { node, epoch } of status.copies ?? [])
+    waiting = (await releaseFrom({ kind: 'imagecopy', object: image, node, epoch }, deps)) ?? waiting
+  const unknown = isStored(image) ? await releaseUnknown(image, deps) : undefined
+  waiting = unknown ?? waiting
   if (waiting) return waiting
   await releaseUnasked(image, nodes, deps)
   return released
+}
+
+/** Copies that its status does not have, as after a restore. A node that was told to keep one has to answer; what others say is not waited for. */
+async function releaseUnknown(image: Image, deps: ImageDeps): Promise<Outcome | undefined> {
+  const known = new Set((image.status?.copies ?? []).map(({ node }) => node))
+  let waiting: Outcome | undefined
+  for (const { node, epoch, told } of listHolders(image, deps)) {
+    if (known.has(node)) continue
+    if (told) waiting = (await releaseFrom({ kind: 'imagecopy', object: image, node, epoch }, deps)) ?? waiting
+    else await deps.bus.desired.publish(tombstoneOf('imagecopy', image, node, epoch, deps.writer()))
+  }
+  return waiting
 }
 
 /**
@@ -126,15 +143,6 @@ async function releaseUnasked(image: Image, told: ReadonlySet<string>, deps: Ima
     if (told.has(node) || state === 'gone') continue
     await deps.bus.desired.publish(tombstoneOf('image', image, node, image.status?.epoch ?? 0, deps.writer()))
   }
-}
-
-/**
- * Nodes with a document of it. Only they get a new one, which may contain a signed URL; reporting the Image is not enough. Costs a lookup
- * per node, and only when an image changes.
- */
-function nodesToldOf({ metadata: { uid } }: Image, deps: ImageDeps): string[] {
-  const nodes = deps.caches.computeNodes.list().map(({ metadata }) => metadata.name)
-  return nodes.filter((node) => deps.bus.desired.find(node, 'image', uid)).sort()
 }
 
 function isAway(node: string, deps: ImageDeps): boolean {

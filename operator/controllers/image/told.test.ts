@@ -90,7 +90,7 @@ describe('what nodes are told', () => {
     const spec = () => ([...w.bus.desired.documents.values()][0] as ImageDocument).spec
     expect(spec()).toStrictEqual({ url: 'http://x/y', format: 'qcow2' })
     const i = image({ ...importing })
-    i.spec.source.http.caBundle = 'PEM'
+    i.spec.source.http!.caBundle = 'PEM'
     await reconcileImage(i, w.deps, w.run)
     expect(spec()).toStrictEqual({ url: 'http://x/y', format: 'qcow2', caBundle: 'PEM' })
   })

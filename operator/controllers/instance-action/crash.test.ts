@@ -3,7 +3,7 @@
 // the answer. What is to be done to the machine is done once all the same, and its end is known. All controllers run, in memory.
 import { describe, expect, test } from '@jest/globals'
 import { ADMIN_PASSWORD_LABEL } from '../../../lib/api/kinds.ts'
-import type { InstanceAction } from '../../../lib/api/types.ts'
+import type { Instance, InstanceAction } from '../../../lib/api/types.ts'
 import { TransientError } from '../../../lib/errors.ts'
 import { createSealingKey, sealingKeyOf } from '../../../lib/pki/sealed.ts'
 import { ActingNode } from '../../testing/acting-node.ts'
@@ -23,7 +23,8 @@ interface Scene {
   done: () => string[]
 }
 
-const ACTIONS: [string, Spec, string[]][] = [
+/** With what was done before. */
+const ACTIONS: [string, Spec, string[], Spec?][] = [
   ['a soft reboot', { type: 'Reboot' }, ['shutdown', 'on']],
   ['a hard reboot', { type: 'Reboot', reboot: { type: 'Hard' } }, ['off', 'on']],
   ['a reset', { type: 'Reset' }, ['reset']],
@@ -34,6 +35,10 @@ const ACTIONS: [string, Spec, string[]][] = [
     ['setAdminPassword'],
   ],
   ['a reset of the state', { type: 'ResetState' }, []],
+  ['a snapshot', { type: 'Snapshot' }, ['capture']],
+  ['a rebuild', { type: 'Rebuild' }, ['shutdown', 'make', 'on']],
+  ['a rescue', { type: 'Rescue' }, ['shutdown', 'make', 'on']],
+  ['an unrescue', { type: 'Unrescue' }, ['shutdown', 'on'], { type: 'Rescue' }],
 ]
 const FAULTS: Fault[] = (['before', 'after'] as const).flatMap((when) =>
   (['dies, the bus is kept', 'dies, the bus is wiped', 'lives'] as const).map((then) => ({ when, then })),
@@ -48,17 +53,22 @@ const SECRET = {
 const SEALING_KEY = sealingKeyOf(createSealingKey())
 const letRead = ({ operator }: QuietCloud) => Object.assign(operator.world.run.client, { find: async () => SECRET })
 
-async function scene(): Promise<Scene> {
+async function scene(earlier?: Spec): Promise<Scene> {
   const cloud = await QuietCloud.furnished()
   for (const name of ['c1', 'c2']) cloud.operator.report(name, { sealingKey: SEALING_KEY })
+  cloud.imageStore('main', ['s1'], { default: true })
   letRead(cloud)
   const node = new ActingNode()
   cloud.operator.answer = node.answer
   cloud.vm('vm')
   await cloud.operator.rest()
   expect(cloud.operator.reason('instances', ns('vm'))).toBe('Ready')
+  if (earlier) {
+    cloud.make('instanceActions', 'earlier', { instanceRef: { name: 'vm' }, ...earlier })
+    await cloud.operator.rest()
+  }
   const before = node.done.length
-  const word = (line: string) => line.split(' ')[1] ?? ''
+  const word = (line: string) => line.split(' ')[1]?.split('-')[0] ?? ''
   return { cloud, node, done: () => node.done.slice(before).map(word) }
 }
 
@@ -95,17 +105,20 @@ async function restWithFault(
 
 const endOf = (cloud: QuietCloud, name = 'again') =>
   (cloud.operator.get('instanceActions', ns(name)) as InstanceAction).status
+const isRescued = ({ operator }: QuietCloud) =>
+  (operator.get('instances', ns('vm')) as Instance).status?.rescue !== undefined
 const documentOf = ({ operator }: QuietCloud, uid: string) =>
   [...operator.world.bus.desired.documents.values()].find((document) => document.uid === uid)
 
-describe.each(ACTIONS)('%s', (_, spec, deeds) => {
+describe.each(ACTIONS)('%s', (_, spec, deeds, earlier) => {
   test.each(FAULTS)('is done once when the operator $then: $when each of its writes', async (fault) => {
     for (let at = 1; ; at++) {
-      const { cloud, done } = await scene()
+      const { cloud, done } = await scene(earlier)
       cloud.make('instanceActions', 'again', { instanceRef: { name: 'vm' }, ...spec })
       const hasHappened = await restWithFault(cloud, at, fault)
       expect([at, done(), endOf(cloud)?.state]).toEqual([at, deeds, 'Succeeded'])
       expect(cloud.operator.reason('instances', ns('vm'))).toBe('Ready')
+      expect(isRescued(cloud)).toBe(spec.type === 'Rescue')
       const document = documentOf(cloud, cloud.uidOf('vm'))
       expect(document?.kind === 'instance' && !document.tombstone && document.spec.action).toBeUndefined()
       if (hasHappened) continue

@@ -35,6 +35,8 @@ test.each<[string, InstanceAction | undefined, InstanceAction | undefined, strin
   ['deleted', running, undefined, []],
   ['another one of its name', running, of({ state: 'Running', ...began }, {}, 'other'), []],
   ['a reset', running, ended('Succeeded', { type: 'Reset' }), ['instance.reset.end']],
+  ['a rescue', of(), ended('Succeeded', { type: 'Rescue' }), ['instance.rescue.start', 'instance.rescue.end']],
+  ['its end', of(), ended('Succeeded', { type: 'Unrescue' }), ['instance.unrescue.start', 'instance.unrescue.end']],
   ['an interrupt', running, ended('Failed', { type: 'CrashDump' }), ['instance.trigger_crash_dump.error']],
 ])('%s', (_, old, now, types) => expect(told(old, now)).toEqual(types))
 

@@ -13,6 +13,10 @@ const EVENTS: Readonly<Record<InstanceAction['spec']['type'], string>> = {
   CrashDump: 'instance.trigger_crash_dump',
   SetAdminPassword: 'instance.set_admin_password',
   ResetState: 'instance.reset_state',
+  Rebuild: 'instance.rebuild',
+  Rescue: 'instance.rescue',
+  Unrescue: 'instance.unrescue',
+  Snapshot: 'instance.snapshot',
 }
 
 /**
@@ -63,6 +67,7 @@ function notice(
           uid,
           type,
           ...(reboot ? { reboot: reboot.type } : {}),
+          ...(status.image ? { image: status.image } : {}),
           ...(requestedBy === undefined ? {} : { requestedBy }),
         },
         ...(phase === 'start' ? {} : { steps: status.steps ?? [] }),

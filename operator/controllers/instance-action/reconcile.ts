@@ -19,14 +19,20 @@ import {
 } from './ends.ts'
 import { recallPassword } from './given.ts'
 import { instanceKeyOf } from './kind.ts'
+import { planRebuild, type Planned, type Refusal } from './rebuild.ts'
+import { planRescue, planUnrescue, rescueDiskOf } from './rescue.ts'
 import { findStateReset, followReset, isStateReset, placeOfReset } from './state-reset.ts'
+import { followSnapshot, isSnapshot, planSnapshot } from './snapshot.ts'
 import { findUnready } from './unready.ts'
+import { whyGone } from './why-gone.ts'
 
 type Status = NonNullable<InstanceAction['status']>
-type Deps = Pick<OperatorDeps, 'adminPasswords' | 'bus' | 'caches'>
+type Deps = Pick<OperatorDeps, 'adminPasswords' | 'bus' | 'caches' | 'scheduler'>
 
 /** How long it waits, once it is its turn, for a machine that is not there or not ready: it must not happen when nobody expects it any more. */
 const PATIENCE_MS = 60_000
+/** An Image that its machine names may come meanwhile. */
+const LOOK_MS = 2_000
 
 /** Pending until it is its turn and its machine is ready; Running once that is written, from where on its node may do it; and one of three ends. */
 export async function reconcileInstanceAction(action: InstanceAction, deps: Deps, run: ActionRun): Promise<Outcome> {
@@ -41,6 +47,7 @@ export async function reconcileInstanceAction(action: InstanceAction, deps: Deps
 
 async function goOn(action: InstanceAction, deps: Deps, run: ActionRun): Promise<Outcome> {
   if (action.status?.state !== 'Running') return begin(action, deps, run)
+  if (isSnapshot(action)) return followSnapshot(action, deps, run)
   return isStateReset(action) ? followReset(action, deps, run) : follow(action, deps, run)
 }
 
@@ -69,7 +76,7 @@ async function begin(action: InstanceAction, deps: Deps, run: ActionRun): Promis
   if (machine.metadata.deletionTimestamp !== undefined)
     return waitAWhile(waitFor('InstanceDeleting', `Instance ${key} in spec.instanceRef is being deleted`))
   if (isStateReset(action)) return give(action, machine, placeOfReset(machine, deps), run)
-  const unready = findUnready(action, machine)
+  const unready = findUnready(action, machine, rescueDiskOf(machine, deps) !== undefined)
   if (unready?.isFinal) return finish(action, 'Failed', unready, run)
   if (unready) return waitAWhile(waitFor(unready.reason, unready.message))
   const { node = '', epoch = 0 } = machine.status ?? {}
@@ -77,17 +84,27 @@ async function begin(action: InstanceAction, deps: Deps, run: ActionRun): Promis
   if (absent) return waitAWhile(absent)
   const lacks = await findLacking(action, { node, instanceUID: machine.metadata.uid }, deps, run)
   if (lacks) return waitAWhile(lacks)
-  return give(action, machine, { node, epoch }, run)
+  const plan = isSnapshot(action) ? await planSnapshot(action, machine, deps, run) : planDisk(action, machine, deps)
+  if (!('reason' in plan)) return give(action, machine, { node, epoch, ...plan }, run)
+  const { reason, message } = plan
+  return plan.isFinal ? finish(action, 'Failed', plan, run) : waitAWhile(waitFor(reason, message, LOOK_MS))
+}
+
+/** What it is given of disks, if it is about any; or why not. */
+function planDisk(action: InstanceAction, machine: Instance, deps: Deps): Planned | Refusal {
+  if (action.spec.type === 'Rebuild') return planRebuild(machine, deps)
+  if (action.spec.type === 'Rescue') return planRescue(action, machine, deps)
+  return action.spec.type === 'Unrescue' ? planUnrescue(machine, deps) : {}
 }
 
 /** Written before the machine's document says it. */
 function give(
   action: InstanceAction,
   { metadata }: Instance,
-  place: { node?: string; epoch?: number },
+  given: Pick<Status, 'node' | 'epoch' | 'image' | 'rootDisk' | 'snapshot'>,
   { now }: ActionRun,
 ): Outcome {
-  const begun: Status = { state: 'Running', startTime: now.toISOString(), instanceUID: metadata.uid, ...place }
+  const begun: Status = { state: 'Running', startTime: now.toISOString(), instanceUID: metadata.uid, ...given }
   Object.assign((action.status ??= {}), begun)
   return saved
 }
@@ -176,16 +193,4 @@ function whileLacking(action: InstanceAction, lacks: Outcome, run: ActionRun): O
   if (leftMs > 0) return { ...lacks, retryAfterMs: Math.min(leftMs, lacks.retryAfterMs ?? leftMs) }
   const message = `${lacks.message}; the node may have been told before: whether it was done is not known`
   return finishUnknown(action, message.slice(0, MOST_CHARACTERS), run)
-}
-
-function whyGone(
-  machine:
-    { metadata: { uid: string; deletionTimestamp?: string }; status?: { node?: string; epoch?: number } } | undefined,
-  { node, epoch, instanceUID }: { node: string; epoch: number; instanceUID: string | undefined },
-): string | undefined {
-  if (machine?.metadata.uid !== instanceUID) return 'the machine is gone'
-  if (machine?.metadata.deletionTimestamp !== undefined) return 'the machine is being deleted'
-  if (machine?.status?.node !== node || (machine.status.epoch ?? 0) !== epoch)
-    return `the machine has left node ${node}`
-  return undefined
 }

@@ -12,14 +12,33 @@ interface Unready {
 /** States in which a machine is on its way to another, or not there yet. */
 const ON_ITS_WAY: ReadonlySet<string> = new Set(['BUILD', 'PAUSED', 'SUSPENDED'])
 
-/** Why it cannot be done to this machine as it is. Pure. */
+/** Those that mean the system of the machine's own disk; Nova refuses these. */
+const OWN_SYSTEM: ReadonlySet<string> = new Set(['Rebuild', 'Rescue', 'SetAdminPassword', 'Snapshot'])
+/** Those that need no guest; the last two not even a machine that is to run. */
+const OF_ANY_POWER: ReadonlySet<string> = new Set(['Rebuild', 'Rescue', 'Unrescue'])
+const APART_FROM_POWER: ReadonlySet<string> = new Set(['Rescue', 'Unrescue'])
+
+/** As Nova has it: of one that runs, is off, paused or suspended. */
+function findUnmade(name: string, status: Instance['status']): Unready | undefined {
+  const { state = 'BUILD', node, image } = status ?? {}
+  if (node !== undefined && image && state !== 'BUILD' && state !== 'DELETING') return undefined
+  return { reason: 'InstanceNotReady', message: `${name} is ${state}: waiting until it has a disk`, isFinal: false }
+}
+
+/** Why it cannot be done to this machine as it is. Pure. @param isRescued it is in rescue */
 export function findUnready(
   { spec }: InstanceAction,
   { metadata, spec: machine, status }: Instance,
+  isRescued: boolean,
 ): Unready | undefined {
   const name = `Instance ${metadata.namespace}/${metadata.name}`
   const { runState = 'Running' } = machine
-  if (runState !== 'Running') {
+  if (isRescued && OWN_SYSTEM.has(spec.type)) {
+    const message = `${name} is in rescue: an InstanceAction of type Unrescue ends that`
+    return { reason: 'InstanceRescued', message, isFinal: true }
+  }
+  if (spec.type === 'Snapshot') return findUnmade(name, status)
+  if (runState !== 'Running' && !(runState === 'Stopped' && APART_FROM_POWER.has(spec.type))) {
     const message = `${name} is to be ${runState}: set its spec.runState to Running, which starts it`
     return { reason: 'InstanceNotRunning', message, isFinal: true }
   }
@@ -27,7 +46,7 @@ export function findUnready(
   if (node === undefined || ON_ITS_WAY.has(state)) {
     return { reason: 'InstanceNotReady', message: `${name} is ${state}: waiting until it runs`, isFinal: false }
   }
-  if (state === 'ACTIVE' || isHard(spec)) return undefined
+  if (state === 'ACTIVE' || state === 'RESCUE' || isHard(spec) || OF_ANY_POWER.has(spec.type)) return undefined
   const help = 'a Reboot of type Hard starts it'
   return { reason: 'InstanceNotRunning', message: `${name} is ${state}: ${help}`, isFinal: true }
 }

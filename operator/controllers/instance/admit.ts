@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Image, Instance } from '../../../lib/api/types.ts'
-import { findCondition } from '../../../lib/conditions.ts'
+import type { Instance } from '../../../lib/api/types.ts'
 import { isTerminal, TerminalError } from '../../../lib/errors.ts'
 import { findUnsupported } from '../../../lib/image-properties.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
@@ -9,27 +8,34 @@ import { placementsOf, wasPlaced } from '../../placed/placement.ts'
 import { allMissing, found, missing, type Found } from '../../kind/found.ts'
 import { resolve, resolveOnly } from '../../kind/resolve.ts'
 import {
+  hasFrom,
   image as imageOfMachine,
   keyPair as keyPairOfMachine,
   serverGroup as serverGroupOfMachine,
   volume as volumeOfMachine,
 } from './kind.ts'
-import { chooseSize, whyNoFlavor } from './flavor.ts'
+import { readyImage, requiresKvm, whyTooSmall, type ReadyImage } from '../common/machine-image.ts'
+import { chooseSize, whyNoFlavor, type ChosenSize } from './flavor.ts'
 import { listMissing } from './ports.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
-import type { Admitted, ReadyImage } from './admitted.ts'
+import type { Admitted } from './admitted.ts'
 
 /** Steps 3 to 5 of the flow: everything that the spec names exists and may be used. */
 export async function admit(instance: Instance, deps: InstanceDeps, run: InstanceRun): Promise<Found<Admitted>> {
   const { spec } = instance
-  const isKept = wasPlaced(instance)
   const image = findImage(instance, deps)
+  const isKept = image.ok && hasFrom(instance, image.object)
   // A machine that was placed keeps its place: if the image is unsupported, its node refuses to start it.
   const unsupported = !image.ok || isKept ? undefined : findUnsupported(image.object.spec.properties ?? {})
   if (image.ok && unsupported !== undefined) {
     throw new TerminalError('UnsupportedProperty', `Image ${keyOfObject(image.object)}: ${unsupported}`)
   }
   const size = image.ok ? chooseSize(instance, image.object, deps) : undefined
+  // One that moves without its disk gets what its spec names now.
+  const isOther = !isKept && instance.status?.node === undefined
+  const tooSmall = image.ok && size?.ok && isOther ? whyNowTooSmall(size.object, image.object) : undefined
+  if (tooSmall !== undefined && size?.ok && size.object.wish?.ok !== true)
+    throw new TerminalError('FlavorTooSmall', tooSmall)
   const keyPair = spec.keyPairRef ? resolveOnly(keyPairOfMachine, instance, deps.caches) : found(undefined)
   const asksForGroup = spec.serverGroupRef !== undefined && instance.status?.node === undefined
   const group = asksForGroup ? resolveOnly(serverGroupOfMachine, instance, deps.caches) : found(undefined)
@@ -55,12 +61,17 @@ export async function admit(instance: Instance, deps: InstanceDeps, run: Instanc
   return found({
     now: size.object.now,
     wish: size.object.wish,
+    ...(tooSmall === undefined ? {} : { isTooSmall: true }),
     image: image.object,
     keyPair: keyPair.object,
     serverGroup: group.object,
     userDataBase64: userData.object,
     requireKvm: size.object.now.flavorRequiresKvm || requiresKvm(image.object),
   })
+}
+
+function whyNowTooSmall({ now: { size, flavorName } }: ChosenSize, image: ReadyImage): string | undefined {
+  return whyTooSmall({ name: flavorName, ...size }, image)
 }
 
 /** Only for machines without a place. Later each volume is resolved on its own (volumes.ts), so a missing one delays nothing else. */
@@ -90,20 +101,24 @@ async function userDataGiven(instance: Instance, deps: InstanceDeps): Promise<st
 }
 
 function findImage(instance: Instance, deps: InstanceDeps): Found<ReadyImage> {
+  // Its node reads its first disk on the image that the document names: that has to go on to be the former one.
+  if (isFirstDiskUnknown(instance)) {
+    const message = `the Image that the machine was made from is gone, and its name is not known any more: the machine goes on as it is; an InstanceAction of type Rebuild makes its root disk anew from spec.imageRef, and loses what is on it`
+    return missing('ImageNotFound', message)
+  }
   const image = resolveOnly(imageOfMachine, instance, deps.caches)
   if (!image.ok) return image
-  const { status } = image.object
-  if (isReady(image.object)) return found(image.object)
-  const condition = findCondition(status?.conditions, 'Ready')
-  const why = condition ? `${condition.reason}: ${condition.message}` : 'it was not looked at yet'
-  return missing('ImageNotReady', `Image ${keyOfObject(image.object)} is not ready: ${why}`)
+  const { node, image: from } = instance.status ?? {}
+  if (node !== undefined && from && from.uid !== image.object.metadata.uid) {
+    const key = keyOfObject(image.object)
+    return missing(
+      'ImageNotFound',
+      `Image ${key}, which the machine was made from, is gone: the one of that name is another`,
+    )
+  }
+  return readyImage(image.object)
 }
 
-/** A known digest is enough: if a download fails later, that is one node's problem, not the image's. */
-function isReady(image: Image): image is ReadyImage {
-  return image.status?.sha256 !== undefined
-}
-
-export function requiresKvm({ spec }: Image): boolean {
-  return spec.properties?.['hw_require_kvm'] === 'true'
+function isFirstDiskUnknown({ status = {} }: Instance): boolean {
+  return status.node !== undefined && !status.image && status.rootDisk === 0
 }

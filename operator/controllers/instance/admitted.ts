@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Image, KeyPair, ServerGroup } from '../../../lib/api/types.ts'
+import type { KeyPair, ServerGroup } from '../../../lib/api/types.ts'
+import type { ReadyImage } from '../common/machine-image.ts'
 import type { MachineSize, SizeWish } from './flavor.ts'
 
 /** The objects that the spec names, resolved. */
@@ -8,6 +9,8 @@ export interface Admitted {
   now: MachineSize
   /** The size by spec.flavorRef, when that names another Flavor than the machine's. */
   wish: SizeWish | undefined
+  /** `now` does not fit another Image that the machine gets at its new place: it goes nowhere but with `wish`. */
+  isTooSmall?: boolean
   image: ReadyImage
   keyPair: KeyPair | undefined
   /** Only while the machine is to be placed. */
@@ -15,5 +18,3 @@ export interface Admitted {
   userDataBase64: string | undefined
   requireKvm: boolean
 }
-
-export type ReadyImage = Image & { status: { sha256: string } }

@@ -9,13 +9,14 @@ import { ownerUidOf } from '../../placed/port-owner.ts'
 import type { Admitted } from './admitted.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
 import { answerOf, askedOf, plugPresence, type Presence } from '../../placed/observed-facts.ts'
-import { imageDocument } from '../image/document.ts'
+import { publishImage } from '../image/publish.ts'
 import { instanceDocument, keptDocument, type PlacedNode } from './document.ts'
 import { dropEvacuable, recordEvacuable, whyNotEvacuated } from './evacuation.ts'
 import { findGiven } from './given.ts'
 import { listGivenConsoles } from '../console-access/given.ts'
 import { findGivenAction, recallGiven } from '../instance-action/given.ts'
 import { whyUnconnected } from '../port/unconnected.ts'
+import { findRescue } from './rescue.ts'
 import { recordAddresses } from './schedule.ts'
 import { dropStages, setStage } from './stages.ts'
 import { observeInstance } from './status.ts'
@@ -65,7 +66,7 @@ export async function boot(
   if (deps.bus.heartbeats.pulse(node) === 'silent') {
     return waitFor('NodeSilent', `node ${node} has not been heard; what it last said may no longer be true`)
   }
-  const wasActive = status.state === 'ACTIVE'
+  const wasUp = isUp(status.state)
   const restartsBefore = status.restarts
   const report = {
     observed,
@@ -78,11 +79,15 @@ export async function boot(
   const outcome = observeInstance(instance, report, run.now)
   const restarted = restartOf(observed, { before: restartsBefore, now: status.restarts, node })
   if (restarted) run.event(restarted)
-  else if (!wasActive && status.state === 'ACTIVE' && outcome.kind === 'done') {
+  else if (!wasUp && isUp(status.state) && outcome.kind === 'done') {
     tellBuild(node, { failed: false }, deps)
     run.event({ type: 'Normal', reason: 'Started', action: 'Start', note: `runs on node ${node}` })
   }
   return published.unresolved ?? outcome
+}
+
+function isUp(state: string | undefined): boolean {
+  return state === 'ACTIVE' || state === 'RESCUE'
 }
 
 /** One Event when the restart count has gone up, however many restarts that covers. */
@@ -109,7 +114,12 @@ async function publish(instance: Instance, parts: BootParts, deps: InstanceDeps)
   const { node = '' } = instance.status ?? {}
   const writer = deps.writer()
   await recallGiven(instance, deps)
-  if ('admitted' in parts) await deps.bus.desired.publish(imageDocument(parts.admitted.image, node, writer))
+  if ('admitted' in parts) await publishImage(parts.admitted.image, node, deps)
+  const { rebuilds = [], rescue } = instance.status ?? {}
+  for (const image of [...rebuilds.map((given) => given.image), ...(rescue?.image ? [rescue.image] : [])]) {
+    const next = deps.caches.images.find(image.namespace, image.name)
+    if (next?.metadata.uid === image.uid) await publishImage(next, node, deps)
+  }
   const isPlain = 'admitted' in parts && resolveVolumes(instance, undefined, deps).unresolved === undefined
   const given = isPlain ? undefined : await findGiven(instance, deps)
   // No await between here and building the document: who has a volume may change on any turn of the event loop.
@@ -120,6 +130,7 @@ async function publish(instance: Instance, parts: BootParts, deps: InstanceDeps)
   const facts = {
     ...factsOf(node, deps),
     action: findGivenAction(instance, deps),
+    rescue: findRescue(instance, deps.caches),
     consoles: listGivenConsoles(instance, deps.caches),
   }
   const document =
@@ -130,7 +141,7 @@ async function publish(instance: Instance, parts: BootParts, deps: InstanceDeps)
   return { isWhole: true, volumes, ...(unresolved ? { unresolved } : {}) }
 }
 
-function factsOf(node: string, { bus, caches }: InstanceDeps): Omit<PlacedNode, 'action' | 'consoles'> {
+function factsOf(node: string, { bus, caches }: InstanceDeps): Omit<PlacedNode, 'action' | 'rescue' | 'consoles'> {
   const { status } = caches.computeNodes.find(undefined, node) ?? {}
   return {
     // The newest one known: after a reboot, the first beat arrives before the inventory.

@@ -45,7 +45,8 @@ describe('a machine is woken by what it names', () => {
     ...['Flavor', 'ComputeNode'].flatMap((kind): [string, KubeObject, boolean][] =>
       ['a', 'c'].map((name) => [kind, at(name, {}, ''), name === 'a']),
     ),
-    ...['Image', 'KeyPair', 'Network', 'Volume'].flatMap((kind): [string, KubeObject, boolean][] =>
+    ...['a', 'c'].map((name): [string, KubeObject, boolean] => ['Image', at(name, parts.image().spec), name === 'a']),
+    ...['KeyPair', 'Network', 'Volume'].flatMap((kind): [string, KubeObject, boolean][] =>
       ['a', 'c'].map((name) => [kind, at(name), name === 'a']),
     ),
     ['Subnet', subnet('a'), true],

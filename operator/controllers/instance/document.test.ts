@@ -5,7 +5,8 @@ import type { Instance, KeyPair, Port } from '../../../lib/api/types.ts'
 import type { InstanceDocument } from '../../../lib/contract/documents.ts'
 import { machine, parts, SHA } from '../../testing/machine-world.ts'
 import { stored } from '../../testing/memory-deps.ts'
-import type { Admitted, ReadyImage } from './admitted.ts'
+import type { ReadyImage } from '../common/machine-image.ts'
+import type { Admitted } from './admitted.ts'
 import { instanceDocument, keptDocument, type PlacedNode } from './document.ts'
 
 const size = { vcpus: 2, memoryMiB: 256, rootDiskGiB: 3, ephemeralGiB: 4, swapMiB: 5 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance, Port } from '../../../lib/api/types.ts'
-import type { ConsoleGrant, InstanceDocument, MachineAction } from '../../../lib/contract/documents.ts'
+import type { ConsoleGrant, InstanceDocument, MachineAction, MachineRescue } from '../../../lib/contract/documents.ts'
 import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
 import { toDocumentNuma } from '../common/numa-topology.ts'
 import { toKeyLine } from '../key-pair/public-key.ts'
@@ -8,6 +8,7 @@ import { hostnameOf } from '../port/binding.ts'
 import type { Admitted } from './admitted.ts'
 import { mayStartAlone } from './evacuation.ts'
 import { listNics } from './nics.ts'
+import { highestRootDisk } from '../common/root-disk-numbers.ts'
 import type { GivenVolume } from './volumes.ts'
 
 export interface InstanceParts {
@@ -22,6 +23,8 @@ export interface PlacedNode {
   bootId: string | undefined
   zone: string | undefined
   action?: MachineAction | undefined
+  /** What it boots from there, in place of its root disk. */
+  rescue?: MachineRescue | undefined
   /** Who may open its console. */
   consoles?: readonly ConsoleGrant[]
 }
@@ -54,6 +57,7 @@ export function instanceDocument(
         format: image.spec.format,
         properties: image.spec.properties ?? {},
       },
+      ...givenOf(instance),
       ports: toPorts(instance, parts.ports),
       volumes: [...parts.volumes],
       configDrive: spec.configDrive ?? false,
@@ -81,6 +85,7 @@ export function keptDocument(
   const asked = new Set(listNics(instance).map(({ portName }) => portName))
   const kept = { ...given.spec }
   delete kept.action
+  delete kept.rescue
   delete kept.consoles
   const ports = kept.ports.filter(({ name }) => asked.has(name))
   return {
@@ -90,9 +95,15 @@ export function keptDocument(
     tombstone: false,
     spec: {
       ...{ ...kept, ...powerOf(instance), metadata: spec.metadata ?? {}, volumes: [...volumes], ports },
+      ...givenOf(instance),
       ...doneToIt(facts),
     },
   }
+}
+
+function givenOf({ status = {} }: Instance): Pick<InstanceDocument['spec'], 'rootDisksGiven'> {
+  const rootDisksGiven = highestRootDisk(status)
+  return rootDisksGiven === 0 ? {} : { rootDisksGiven }
 }
 
 function toPorts(instance: Instance, ports: readonly Port[]): InstanceDocument['spec']['ports'] {
@@ -107,9 +118,14 @@ function grantOf({ bootId }: PlacedNode): Pick<InstanceDocument, 'grantedBootId'
   return bootId === undefined ? {} : { grantedBootId: bootId }
 }
 
-function doneToIt({ action, consoles = [] }: PlacedNode): Pick<InstanceDocument['spec'], 'action' | 'consoles'> {
+function doneToIt({
+  action,
+  rescue,
+  consoles = [],
+}: PlacedNode): Pick<InstanceDocument['spec'], 'action' | 'rescue' | 'consoles'> {
   return {
     ...(action === undefined ? {} : { action }),
+    ...(rescue === undefined ? {} : { rescue }),
     ...(consoles.length === 0 ? {} : { consoles: [...consoles] }),
   }
 }

@@ -7,6 +7,7 @@ import type { PlacementRequest } from '../../scheduler/filters/request.ts'
 import { numaWishOf, type NumaWish } from '../../scheduler/numa/numa-wish.ts'
 import type { Outcome } from '../../../lib/outcome.ts'
 import type { OperatorDeps } from '../common/deps.ts'
+import { followsImage, leastDiskGiB, whyTooSmall } from '../common/machine-image.ts'
 import { found, missing, type Found } from '../../kind/found.ts'
 import { isPublicTo, resolveOnly } from '../../kind/resolve.ts'
 import { flavor as flavorOfMachine } from './kind.ts'
@@ -31,8 +32,6 @@ export interface ChosenSize {
 
 export type StatusFlavor = NonNullable<NonNullable<Instance['status']>['flavor']>
 
-const BYTES_PER_GIB = 1024 ** 3
-
 /**
  * The size that the machine has or, before its first placement, will get. A placed machine keeps its size whatever happens to the Flavor;
  * only naming another Flavor makes a wish.
@@ -44,12 +43,26 @@ export function chooseSize(instance: Instance, image: Image, deps: Pick<Operator
     const asked = findSize(instance, image, deps)
     return asked.ok ? found({ now: asked.object }) : asked
   }
-  const claimed = toMachineSize(nextFlavor ?? had, instance.spec.flavorRef.name)
-  const wish = findWish(instance, image, toMachineSize(had, instance.spec.flavorRef.name), deps)
+  const sizeBy = (flavor: StatusFlavor) =>
+    fitToImage(toMachineSize(flavor, instance.spec.flavorRef.name), instance, image, deps)
+  const claimed = sizeBy(nextFlavor ?? had)
+  const wish = findWish(instance, image, sizeBy(had), deps)
   // Version 0.1.0 recorded neither the Flavor's name nor whether it requires KVM.
   const isUnnamed = had.name === undefined && nextFlavor === undefined && wish?.ok === true
   if (isUnnamed && isSameSize(wish.size, claimed.size)) return found({ now: wish })
   return found({ now: claimed, ...(wish === undefined ? {} : { wish }) })
+}
+
+/** Of one that moves without its disk: where its Flavor sets none, the next is as large as what it is made from by now, and no smaller than it was. */
+function fitToImage(
+  has: MachineSize,
+  { status }: Instance,
+  image: Image,
+  { caches }: Pick<OperatorDeps, 'caches'>,
+): MachineSize {
+  const flavor = status?.node === undefined ? caches.flavors.findByKey(has.flavorName) : undefined
+  if (!flavor || !followsImage(flavor)) return has
+  return { ...has, size: { ...has.size, rootDiskGiB: Math.max(has.size.rootDiskGiB, leastDiskGiB(image)) } }
 }
 
 function findWish(
@@ -121,33 +134,17 @@ function checkFlavor(flavor: Flavor, image: Image, namespace: string): ReturnTyp
       `Flavor ${metadata.name} in spec.flavorRef does not exist or is not shared with namespace ${namespace} (its spec.sharedWith)`,
     )
   }
-  const { minDiskGiB = 0, minMemoryMiB = 0 } = image.spec
-  if (spec.memoryMiB < minMemoryMiB) {
-    throw new TerminalError(
-      'FlavorTooSmall',
-      `Flavor ${metadata.name} has ${spec.memoryMiB} MiB of memory, the image needs ${minMemoryMiB}: name a larger one in spec.flavorRef`,
-    )
-  }
-  const needGiB = Math.max(minDiskGiB, imageGiB(image))
-  if ((spec.rootDiskGiB ?? 0) > 0 && (spec.rootDiskGiB ?? 0) < needGiB) {
-    throw new TerminalError(
-      'FlavorTooSmall',
-      `Flavor ${metadata.name} has a root disk of ${spec.rootDiskGiB ?? 0} GiB, the image needs ${needGiB}: name a larger one in spec.flavorRef`,
-    )
-  }
+  const tooSmall = whyTooSmall({ name: metadata.name, ...spec }, image)
+  if (tooSmall !== undefined) throw new TerminalError('FlavorTooSmall', tooSmall)
   return undefined
 }
 
-function imageGiB({ status }: Image): number {
-  return Math.ceil((status?.virtualSizeBytes ?? 0) / BYTES_PER_GIB)
-}
-
-function sizeOf({ spec }: Flavor, image: Image): FlavorSize {
-  const own = spec.rootDiskGiB ?? 0
+function sizeOf(flavor: Flavor, image: Image): FlavorSize {
+  const { spec } = flavor
   return {
     vcpus: spec.vcpus,
     memoryMiB: spec.memoryMiB,
-    rootDiskGiB: own > 0 ? own : Math.max(image.spec.minDiskGiB ?? 0, imageGiB(image)),
+    rootDiskGiB: followsImage(flavor) ? leastDiskGiB(image) : (spec.rootDiskGiB ?? 0),
     ephemeralGiB: spec.ephemeralGiB ?? 0,
     swapMiB: spec.swapMiB ?? 0,
   }

@@ -29,13 +29,54 @@ export const flavor: Reference<Instance, 'flavors'> = {
   refs: ({ spec }) => [{ ref: spec.flavorRef, field: 'spec.flavorRef' }],
 }
 
+/** What the machine was made from, where it has a place; else what its spec names. */
 export const image: Reference<Instance, 'images'> = {
   to: 'images',
-  refs: ({ spec }) => [{ ref: spec.imageRef, field: 'spec.imageRef' }],
-  isKept: wasPlaced,
+  refs: ({ spec, status }) =>
+    status?.node !== undefined && status.image
+      ? [{ ref: toRef(status.image), field: 'status.image' }]
+      : [{ ref: spec.imageRef, field: 'spec.imageRef' }],
+  isKept: hasFrom,
   // A placed machine holds its image, so this is still the one that it was made from.
-  isGranted: wasPlaced,
+  isGranted: hasFrom,
   holds: wasPlaced,
+}
+
+/** Another one that its spec names: the machine is none of its users yet. */
+const wishedImage: Reference<Instance, 'images'> = {
+  to: 'images',
+  refs: ({ spec, status }) =>
+    status?.node !== undefined && status.image ? [{ ref: spec.imageRef, field: 'spec.imageRef' }] : [],
+}
+
+/** The one that it boots from in rescue. */
+const rescueImage: Reference<Instance, 'images'> = {
+  to: 'images',
+  refs: ({ status }) =>
+    status?.rescue?.image ? [{ ref: toRef(status.rescue.image), field: 'status.rescue.image' }] : [],
+  isKept: () => true,
+  isGranted: () => true,
+  holds: () => true,
+}
+
+/** Those that its node may be making a disk from. */
+const rebuildImage: Reference<Instance, 'images'> = {
+  to: 'images',
+  refs: ({ status }) =>
+    (status?.rebuilds ?? []).map((given, i) => ({ ref: toRef(given.image), field: `status.rebuilds[${i}].image` })),
+  isKept: () => true,
+  isGranted: () => true,
+  holds: () => true,
+}
+
+function toRef({ namespace, name }: { namespace: string; name: string }) {
+  return { namespace, name }
+}
+
+/** The one that it was made from. Before that was recorded (recall-made-from.ts) it cannot name another; that of a disk which nobody here knows of may be any. */
+export function hasFrom(instance: Instance, { metadata }: { metadata: { uid: string } }): boolean {
+  const { image: from, rootDisk } = instance.status ?? {}
+  return wasPlaced(instance) && (from === undefined ? rootDisk === undefined : from.uid === metadata.uid)
 }
 
 export const keyPair: Reference<Instance, 'keyPairs'> = {
@@ -110,7 +151,19 @@ export const instanceKind: KindRow<Instance> = {
     // Said in the run in which it is let in; whatever it lacks before that takes it back.
     isPromised: ({ status }) => !status?.flavor && isConditionTrue(status?.conditions, 'Admitted'),
   },
-  references: { node, flavor, image, keyPair, network, port, serverGroup, volume },
+  references: {
+    node,
+    flavor,
+    image,
+    wishedImage,
+    rebuildImage,
+    rescueImage,
+    keyPair,
+    network,
+    port,
+    serverGroup,
+    volume,
+  },
   indexes: {
     /** `team/app=web` for each label. */
     label: labelKeysOf,

@@ -26,7 +26,10 @@ export function noticesOf(old: Instance | undefined, now: Instance | undefined, 
 function ofTransition(before: string | undefined, after: string, old: Instance): string[] {
   const isFirst = old.status?.startedAt === undefined
   switch (after) {
+    // Out of rescue, or into it: that is told of the InstanceAction.
+    case 'RESCUE':
     case 'ACTIVE':
+      if (before === 'RESCUE' || (before === 'ACTIVE' && after === 'RESCUE')) return []
       if (before === 'PAUSED') return ['instance.unpause.end']
       if (before === 'SUSPENDED') return ['instance.resume.end']
       return [isFirst ? 'instance.create.end' : 'instance.power_on.end']

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance } from '../../../lib/api/types.ts'
 import { saved, type Outcome } from '../../../lib/outcome.ts'
+import { toMadeFrom } from '../common/machine-image.ts'
 import { claimingRun } from '../common/machine-claims.ts'
 import { admit } from './admit.ts'
 import { followBandwidth } from './bandwidth.ts'
 import { boot } from './boot.ts'
 import { dropLeft, recordInterfaces, removeLeftPorts, sayDetaching } from './interfaces.ts'
 import { followPciDevices } from './pci-devices.ts'
+import { findNewerOwner } from './newer-owner.ts'
 import { ensurePorts } from './ports.ts'
 import { askForRoom, keepSize } from './quota.ts'
+import { recallMadeFrom } from './recall-made-from.ts'
 import { removeInstance } from './remove.ts'
+import { recordRescue, sayRescued } from './rescue.ts'
+import { findDiskMaker, recordRootDisk, sayRebuild, takeRebuild } from './root-disk.ts'
 import { resetState } from './reset-state.ts'
 import { followResize } from './resize.ts'
 import { schedule } from './schedule.ts'
@@ -29,12 +34,21 @@ async function passStages(instance: Instance, deps: InstanceDeps, run: InstanceR
   if (status.node !== undefined) {
     const place = { kind: 'instance' as const, node: status.node, epoch: status.epoch ?? 0 }
     const regressed = deps.regression.check(instance, place, deps.writer())
-    if (regressed) return regressed
+    const moved = regressed ?? findNewerOwner(instance, deps, run.now)
+    if (moved) return moved
   }
   if (instance.metadata.deletionTimestamp !== undefined) return removeInstance(instance, deps, run)
   status.state ??= 'BUILD'
   if (resetState(instance, deps)) return saved
   if (dropLeft(instance, deps)) return saved
+  await recallMadeFrom(instance, deps)
+  const maker = findDiskMaker(instance, deps.caches)
+  const observed = deps.bus.observed.find('instance', instance.metadata.uid, status.node)
+  recordRescue(instance, observed, maker, run.now)
+  recordRootDisk(instance, observed, maker)
+  if (takeRebuild(instance, maker)) return saved
+  sayRebuild(instance, run)
+  sayRescued(instance, run)
   await removeLeftPorts(instance, deps, run)
   sayDetaching(instance, deps, run)
 
@@ -46,6 +60,9 @@ async function passStages(instance: Instance, deps: InstanceDeps, run: InstanceR
     // A placed machine goes on with what it was given; see docs/decisions/0014.
     return status.node === undefined ? admitted.outcome : boot(instance, { unresolved: admitted.outcome }, deps, run)
   }
+  // Of a machine that was placed before that was recorded, and whose node was told of it by nobody yet.
+  if (status.node !== undefined && status.rootDisk === undefined)
+    status.image ??= toMadeFrom(admitted.object.image, admitted.object.image.status.sha256)
   const refused = askForRoom(instance, admitted.object, deps, run)
   if (refused) return refused
   const ports = await ensurePorts(instance, admitted.object, deps, run)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Image, Instance, Port, ServerGroup } from '../../../lib/api/types.ts'
+import type { Instance, Port, ServerGroup } from '../../../lib/api/types.ts'
 import { findCondition, setCondition } from '../../../lib/conditions.ts'
 import { keyOfObject, keyOfRef } from '../../../lib/kube/object.ts'
 import { saved, waitFor, type Outcome } from '../../../lib/outcome.ts'
@@ -21,7 +21,7 @@ import { groupKeyOf } from '../common/server-group-key.ts'
 import type { WaitsFor } from '../common/waiting-room.ts'
 import { policyFor } from '../scheduler-profile/policy-for.ts'
 import { mostOnNode } from '../server-group/kind.ts'
-import { requiresKvm } from './admit.ts'
+import { propertiesOf, requiresKvm, toMadeFrom } from '../common/machine-image.ts'
 import { evacuableFromStart, whyNotPlacedAnew } from './evacuation.ts'
 import { numaWishFor, toFlavorRequest, toStatusFlavor, type MachineSize } from './flavor.ts'
 import { recordBandwidth, wantedBandwidth } from './bandwidth.ts'
@@ -30,6 +30,7 @@ import type { Admitted } from './admitted.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
 import { hintsOf, type HintDeps } from './hints.ts'
 import { recordInterfaces } from './interfaces.ts'
+import { waitForQuota } from '../../quota/ask.ts'
 import { askForSize } from './quota.ts'
 import { dropResize } from './resize.ts'
 import { dropStages, setStage } from './stages.ts'
@@ -96,6 +97,10 @@ export async function schedule(
   status.epoch = nextEpoch({ kind: 'instance', uid: instance.metadata.uid, node: choice.node }, status.epoch, deps)
   status.flavor = toStatusFlavor(size)
   delete status.nextFlavor
+  status.image = toMadeFrom(admitted.image, admitted.image.status.sha256)
+  delete status.rootDisk
+  delete status.rebuilds
+  delete status.rescue
   recordBandwidth(instance, wantedBandwidth(ports, deps.caches))
   recordPciDevices(instance, wantedPciDevices(ports, deps.caches))
   recordNuma(instance, choice.numa)
@@ -129,9 +134,11 @@ function place(instance: Instance, admitted: Admitted, ports: readonly Port[], d
     const choice = deps.scheduler.place(request, by.policy)
     return { ok: true, size, choice, turns: choice.ok ? NONE : choice.turns }
   }
-  const { wish } = admitted
-  const wished = wish?.ok === true && !askForSize(instance, wish, deps) ? attempt(wish) : undefined
-  if (wished?.ok === true && wished.choice.ok) return wished
+  const { wish, isTooSmall } = admitted
+  const refusal = wish?.ok === true ? askForSize(instance, wish, deps) : undefined
+  if (isTooSmall && refusal) return { ok: false, outcome: waitForQuota(refusal) }
+  const wished = wish?.ok === true && !refusal ? attempt(wish) : undefined
+  if (wished && (isTooSmall || (wished.ok && wished.choice.ok))) return wished
   const had = attempt(admitted.now)
   // Either size may be the one that fits next.
   return had.ok && wished?.ok === true ? { ...had, turns: new Set([...had.turns, ...wished.turns]) } : had
@@ -206,11 +213,6 @@ function listPhysicalNetworks(ports: readonly Port[], caches: InstanceDeps['cach
 
 function toGroupRequest(group: ServerGroup): GroupRequest {
   return { key: keyOfObject(group), policy: group.spec.policy, most: mostOnNode(group.spec) }
-}
-
-/** By their Glance names. */
-function propertiesOf({ spec }: Pick<Image, 'spec'>): Record<string, string> {
-  return { hw_architecture: spec.architecture ?? 'x86_64', ...spec.properties }
 }
 
 function isExclusionOver(instance: Instance, now: Date): boolean {

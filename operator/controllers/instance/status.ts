@@ -14,6 +14,7 @@ import {
 import { failureOf, refusalOf } from '../../placed/trouble.ts'
 import { DETACH_PENDING } from './interfaces.ts'
 import { RESIZE_PENDING } from './resize.ts'
+import { REBUILD_PENDING } from './root-disk.ts'
 import { setStage, type Stage } from './stages.ts'
 
 type StateWord = NonNullable<NonNullable<Instance['status']>['state']>
@@ -76,16 +77,22 @@ export function observeInstance(instance: Instance, report: NodeReport, now: Dat
     return done
   }
   if (observed.state === wanted && missing === undefined) {
-    status.state = WORDS[observed.state] ?? 'BUILD'
+    status.state = wordOf(instance, observed) ?? 'BUILD'
     delete status.excludedNodes
     delete status.refusals
     return (observed.state === 'running' ? report.unconnected : undefined) ?? done
   }
-  if (observed.state !== wanted && WORDS[observed.state] !== undefined) status.state = WORDS[observed.state]
+  const word = wordOf(instance, observed)
+  if (observed.state !== wanted && word !== undefined) status.state = word
   const failure = failureOf(answer, { reason: 'Failed', message: `node ${node} is trying again` })
   if (failure) return failure
   const { reason, message } = waitingFor(missing ?? 'Booted', observed.error, node)
   return waitFor(reason, message)
+}
+
+/** Off, or paused, a machine in rescue is that: `status.rescue` says the rest. */
+function wordOf({ status }: Instance, { state }: ObservedDocument): StateWord | undefined {
+  return state === 'running' && status?.rescue ? 'RESCUE' : WORDS[state]
 }
 
 function waitingFor(
@@ -113,6 +120,7 @@ function recordFacts(instance: Instance, observed: ObservedDocument): void {
   if (observed.state === 'running') status.startedAt = observed.facts.startedAt ?? observed.since
   const pending = [
     ...(isConditionTrue(status.conditions, RESIZE_PENDING) ? ['spec.flavorRef'] : []),
+    ...(isConditionTrue(status.conditions, REBUILD_PENDING) ? ['spec.imageRef'] : []),
     ...(isConditionTrue(status.conditions, DETACH_PENDING) ? ['spec.networks'] : []),
   ]
   if (pending.length > 0) status.pendingChanges = pending

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What wakes a machine besides its own report and document, what it names (./kind.ts), and the end of whatever held back all objects
 // (operator/leadership/look-again.ts).
-import type { ConsoleAccess, InstanceAction } from '../../../lib/api/types.ts'
+import type { ComputeNode, ConsoleAccess, Image, InstanceAction } from '../../../lib/api/types.ts'
 import { isConditionTrue } from '../../../lib/conditions.ts'
 import { keyOfObject, type KubeObject } from '../../../lib/kube/object.ts'
 import { watchOf, watchSpecOf, type Source, type Watch } from '../../../lib/loop/controller.ts'
@@ -10,6 +10,7 @@ import type { OperatorInformers } from '../../kind/row.ts'
 import { usersOfPort } from '../../placed/holding.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import { instanceKeyOf as machineOfConsole, isGiven } from '../console-access/kind.ts'
+import { isOtherPeer } from '../image/kind.ts'
 import { instanceKeyOf } from '../instance-action/kind.ts'
 import { listGateways } from '../subnet/gateways.ts'
 import { macKeysOf } from '../port/kind.ts'
@@ -17,11 +18,40 @@ import { networkKeyOf } from '../../kind/network-key.ts'
 
 const isRunning = (action: KubeObject): boolean => (action as InstanceAction).status?.state === 'Running'
 
+const copyNodesOf = ({ status }: Image): string => (status?.copies ?? []).map(({ node }) => node).join()
+
 export function instanceWatches(deps: OperatorDeps, informers: OperatorInformers): Watch[] {
   const { caches } = deps
   const { instances } = caches
   const keysBy = (index: string, value: string) => instances.listBy(index, value).map(keyOfObject)
+  /** Those whose document says who may read what is copied for the Image. */
+  const copiedFor = ({ metadata: { namespace }, spec }: Image) => {
+    const { name } = spec.source.snapshot?.instanceActionRef ?? {}
+    const action = name === undefined ? undefined : caches.instanceActions.find(namespace, name)
+    return action && isRunning(action) ? [instanceKeyOf(action)] : []
+  }
   return [
+    {
+      ...watchOf(informers.images, copiedFor),
+      when: (old, now) => copyNodesOf(old as Image) !== copyNodesOf(now as Image),
+    },
+    {
+      ...watchOf(informers.computeNodes, ({ metadata }) =>
+        caches.images.listBy('copyNodes', metadata.name).flatMap(copiedFor),
+      ),
+      when: (old, now) => isOtherPeer(old as ComputeNode, now as ComputeNode),
+    },
+    // One that moved before a restore waits until the node that has it is given up (./newer-owner.ts).
+    {
+      ...watchOf(informers.computeNodes, ({ metadata }) =>
+        deps.bus.observed
+          .listNode(metadata.name)
+          .filter(({ kind }) => kind === 'instance')
+          .flatMap(({ uid }) => instances.findByUid(uid) ?? [])
+          .map(keyOfObject),
+      ),
+      when: (old, now) => (old as ComputeNode).spec.lost !== (now as ComputeNode).spec.lost,
+    },
     // What is given to it to be done stands in its document; what is over does not.
     {
       ...watchOf(informers.instanceActions, (action) => [instanceKeyOf(action)]),

@@ -6,11 +6,14 @@ import { done, waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { Found } from '../../kind/found.ts'
 import { dnsDomainOf } from '../common/dns-domain.ts'
 import type { RealisedNetwork } from '../common/realised-network.ts'
+import { packetRatesOf } from '../qos-policy/limits.ts'
+import { policyInEffect } from '../qos-policy/users.ts'
 import type { Binding } from './binding.ts'
 import type { ResolvedAddress } from './claim-address.ts'
 import type { PortDeps } from './deps.ts'
 import { functionForNode, portDocument } from './document.ts'
 import type { Identity } from './logical-port.ts'
+import { isOffSwitch } from './off-switch.ts'
 import { controllerForNode } from './on-controller.ts'
 import type { PortSecurity } from './security.ts'
 import { observePort } from './status.ts'
@@ -26,6 +29,7 @@ export interface ResolvedIdentity extends Identity {
 
 /** Tells the node of the port, and takes over what it says. */
 export async function bind(port: Port, identity: ResolvedIdentity, binding: Binding, deps: PortDeps): Promise<Outcome> {
+  const given = policyInEffect(identity.policy, port, deps.caches)
   const writer = deps.writer()
   const regressed = deps.regression.check(port, { kind: 'port', node: binding.node, epoch: binding.epoch }, writer)
   if (regressed) return regressed
@@ -43,6 +47,7 @@ export async function bind(port: Port, identity: ResolvedIdentity, binding: Bind
         mtu,
         dnsDomain: dnsDomainOf(network, deps.caches.clouds),
         providerNetwork: network.spec.provider?.providerNetworkRef.name,
+        packetRates: given.ok && given.object && !isOffSwitch(port) ? packetRatesOf(given.object) : undefined,
         controller: controllerForNode(network),
         virtualFunction: functionForNode(port, network, binding.instance),
       },

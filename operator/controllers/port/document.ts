@@ -18,14 +18,15 @@ export interface PortFacts {
   mtu: number
   dnsDomain: string
   providerNetwork?: string | undefined
+  packetRates?: PortDocument['spec']['packetRates']
   controller?: PortDocument['spec']['controller']
   virtualFunction?: PortDocument['spec']['virtualFunction']
 }
 
 /** What the node needs to plug the port. The logical port's name is the Port's UID. */
 export function portDocument(port: Port, facts: PortFacts, writer: WriterVersions): PortDocument {
-  const { binding, mac, addresses, networkUid, network, mtu, dnsDomain, providerNetwork, controller, virtualFunction } =
-    facts
+  const { binding, mac, addresses, networkUid, network, mtu, dnsDomain, providerNetwork } = facts
+  const { packetRates, controller, virtualFunction } = facts
   return {
     ...headerOf(port, binding.node, binding.epoch, writer),
     kind: 'port',
@@ -41,6 +42,7 @@ export function portDocument(port: Port, facts: PortFacts, writer: WriterVersion
       ...(providerNetwork === undefined ? {} : { providerNetwork }),
       vnicType: vnicTypeForNode(port),
       instanceUid: binding.instance.metadata.uid,
+      ...(packetRates ? { packetRates } : {}),
       ...(controller ? { controller } : {}),
       ...(virtualFunction ? { virtualFunction } : {}),
       ...(binding.parent ? { parent: binding.parent } : {}),

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which limits a port has, from where, and that it keeps them when it cannot have what it should.
 import { beforeEach, expect, test } from '@jest/globals'
-import type { Network, Port, QoSPolicy, SecurityGroup, Subnet } from '../../../lib/api/types.ts'
+import type { Instance, Network, Port, QoSPolicy, SecurityGroup, Subnet } from '../../../lib/api/types.ts'
+import type { PortDocument } from '../../../lib/contract/documents.ts'
 import { memoryWorld, stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import { reconcileNetwork } from '../network/reconcile.ts'
 import { reconcileSecurityGroup } from '../security-group/reconcile.ts'
@@ -126,4 +127,30 @@ test('while it is held its limits are held too, and they go with it', async () =
     kind: 'released',
   })
   expect(limits()).toBeUndefined()
+})
+
+test('packets a second are its node’s to count: by its own policy or its network’s, kept while that is missing, and gone with it', async () => {
+  const rates = (name: string, maxKpps: number) =>
+    w.put('qosPolicies', stored<QoSPolicy>(name, { packetRateLimits: [{ direction: 'ingress', maxKpps }] }))
+  const spec = { flavorRef: { name: 'f' }, imageRef: { name: 'i' }, networks: [{ portRef: { name: 'p' } }] }
+  w.put('instances', stored<Instance>('vm', spec, { status: { node: 'c1', epoch: 1 } }))
+  const p = port({ name: 'gold' })
+  rates('gold', 5)
+  const told = async () => {
+    await step(p)
+    await step(p)
+    return (w.bus.desired.documents.get('c1.port.uid-p') as PortDocument).spec.packetRates
+  }
+  expect(await told()).toEqual({ ingress: { packetsPerSecond: 5_000, burstPackets: 2_500 } })
+  expect(limits()).toBeUndefined()
+  rates('gold', 6)
+  expect(await told()).toMatchObject({ ingress: { packetsPerSecond: 6_000 } })
+  p.spec.qosPolicyRef = { name: 'typo' }
+  expect(await told()).toMatchObject({ ingress: { packetsPerSecond: 6_000 } })
+  rates('bronze', 1)
+  await lan({ qosPolicyRef: { name: 'bronze' } })
+  delete p.spec.qosPolicyRef
+  expect(await told()).toMatchObject({ ingress: { packetsPerSecond: 1_000 } })
+  await lan()
+  expect(await told()).toBeUndefined()
 })

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { QoSPolicy } from '../../../lib/api/types.ts'
+import type { PortSpec } from '../../../lib/contract/specs.ts'
 import type { LogicalLimit, LogicalQoS } from '../../network/logical-kinds.ts'
 
 export type Limits = Pick<LogicalQoS, 'egress' | 'ingress' | 'dscp'>
@@ -15,6 +16,22 @@ export function limitsOf({ spec }: QoSPolicy): Limits | undefined {
   const { dscpMark: dscp } = spec
   if (!egress && !ingress && dscp === undefined) return undefined
   return { ...(egress ? { egress } : {}), ...(ingress ? { ingress } : {}), ...(dscp === undefined ? {} : { dscp }) }
+}
+
+/** What the node of a Port polices; undefined: nothing. */
+export function packetRatesOf({ spec }: QoSPolicy): PortSpec['packetRates'] {
+  const [egress, ingress] = (['egress', 'ingress'] as const).map((direction) => rateOf(spec, direction))
+  if (!egress && !ingress) return undefined
+  return { ...(egress ? { egress } : {}), ...(ingress ? { ingress } : {}) }
+}
+
+function rateOf({ packetRateLimits = [] }: QoSPolicy['spec'], wanted: Direction) {
+  const limit = packetRateLimits.find(({ direction }) => direction === wanted)
+  if (!limit) return undefined
+  const packetsPerSecond = limit.maxKpps * 1000
+  const burstPackets =
+    limit.maxBurstKpps === undefined ? Math.ceil(packetsPerSecond * DEFAULT_BURST_SECONDS) : limit.maxBurstKpps * 1000
+  return { packetsPerSecond, burstPackets }
 }
 
 function limitOf({ bandwidthLimits = [] }: QoSPolicy['spec'], wanted: Direction): LogicalLimit | undefined {

@@ -12,7 +12,7 @@ export function findOff({ port, instance }: Pick<PortEnd, 'port' | 'instance'>):
     return node === undefined ? { reason: 'PortUnused', message, of } : undefined
   }
   const machine = named('Instance', instance)
-  if (instance.status?.state !== 'ACTIVE') {
+  if (instance.status?.state !== 'ACTIVE' && instance.status?.state !== 'RESCUE') {
     const message = `${say(machine)} does not run (${instance.status?.state ?? 'BUILD'}): its spec.runState and its conditions say why`
     return { reason: 'InstanceNotRunning', message, of: machine }
   }

@@ -7,6 +7,7 @@ import { listNames, waitForHolders } from '../../kind/holders.ts'
 import { isConfirmedLost } from '../../placed/lost-node.ts'
 
 type PoolNode = NonNullable<NonNullable<StoragePool['status']>['nodes']>[number]
+type Selecting = Pick<StoragePool['spec'], 'nodeSelector'>
 
 export function reconcileStoragePool(pool: StoragePool, deps: Pick<OperatorDeps, 'caches' | 'bus'>): Outcome {
   const status = (pool.status ??= {})
@@ -19,7 +20,7 @@ export function reconcileStoragePool(pool: StoragePool, deps: Pick<OperatorDeps,
     .filter((node) => isServedBy(pool, node))
     .map((node) => node.metadata.name)
     .sort()
-  const seen = nodes.flatMap((node) => findPoolOn(node, name, status.nodes, deps) ?? [])
+  const seen = nodes.flatMap((node) => findFolderOn('pools', node, name, status.nodes, deps) ?? [])
   status.nodes = keepUnlessMoved(status.nodes ?? [], seen)
   const working = seen.filter((n) => n.error === undefined)
   // A lost node is not expected to beat, and so never counts as silent.
@@ -40,7 +41,7 @@ export function reconcileStoragePool(pool: StoragePool, deps: Pick<OperatorDeps,
   return seen.length > 0 ? done : waitFor('PoolNotReported', `waiting for node ${nodes.join(', ')} to report the pool`)
 }
 
-export function isServedBy(pool: StoragePool, node: KubeNode): boolean {
+export function isServedBy(pool: { spec: Selecting }, node: KubeNode): boolean {
   const labels = node.metadata.labels ?? {}
   if (labels[NODE_LABELS.storage] !== 'true') return false
   return Object.entries(pool.spec.nodeSelector?.matchLabels ?? {}).every(([key, value]) => labels[key] === value)
@@ -50,23 +51,25 @@ export function pathOf(pool: StoragePool): string {
   return pool.spec.file?.path ?? `/var/lib/nephele/volumes/${pool.metadata.name}`
 }
 
-/** The pool as the node reports it; as last reported while NATS has no inventory, or one without pools. */
-function findPoolOn(
+/** The pool, or store, as the node reports it; as last reported while NATS has no inventory, or one without pools. */
+export function findFolderOn(
+  list: 'pools' | 'imageStores',
   node: string,
-  pool: string,
+  name: string,
   last: readonly PoolNode[] | undefined,
   deps: Pick<OperatorDeps, 'bus'>,
 ): PoolNode | undefined {
   const inventory = deps.bus.inventory.find(node)
-  if (!inventory?.pools) return last?.find((n) => n.node === node)
-  const found = inventory.pools.find((p) => p.name === pool)
+  const folders = inventory?.[list]
+  if (!folders) return last?.find((n) => n.node === node)
+  const found = folders.find((folder) => folder.name === name)
   if (!found) return undefined
   const { totalGiB, freeGiB, error } = found
   return { node, totalGiB, freeGiB, ...(error === undefined ? {} : { error: error.slice(0, 255) }) }
 }
 
 /** Keeps the old free space unless it changed by 2%: it changes with guests' writes, and a status write each time breaks invariant 7. */
-function keepUnlessMoved(old: readonly PoolNode[], seen: PoolNode[]): PoolNode[] {
+export function keepUnlessMoved(old: readonly PoolNode[], seen: PoolNode[]): PoolNode[] {
   return seen.map((now) => {
     const before = old.find((n) => n.node === now.node)
     if (before?.totalGiB !== now.totalGiB || before.error !== now.error) return now

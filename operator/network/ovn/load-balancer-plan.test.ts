@@ -45,6 +45,15 @@ test('addresses of IPv6 stand in brackets', () => {
   expect(inserted(want, 'Load_Balancer_Health_Check')).toMatchObject([{ vip: '[fd00::100]:80' }])
 })
 
+test.each(['tcp', 'udp', 'sctp'] as const)(
+  '%s stands in the row, and in its name: one port may have all of them',
+  (protocol) => {
+    const members = [{ address: '10.0.0.11', port: 8080 }]
+    expect(inserted(balancer({ protocol, members }))).toMatchObject([{ name: `lb-${protocol}-80`, protocol }])
+    expect(vips(balancer({ protocol, members }))).toEqual([{ '10.0.0.100:80': '10.0.0.11:8080' }])
+  },
+)
+
 test('without members it is there, and refuses', () => {
   expect(vips(balancer({}))).toEqual([{ '10.0.0.100:80': '' }])
   expect(readMap(inserted(balancer({}))[0]?.['options'])).toMatchObject({ reject: 'true' })

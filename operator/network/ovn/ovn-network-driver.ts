@@ -23,6 +23,7 @@ import { findFirewallRule } from './trace-firewall-rules.ts'
 import { OvnTrace, type OvnTraceOptions } from './ovn-trace.ts'
 import { readTrace } from './read-trace.ts'
 import { claimOperations, compareTerms, readTerm, termGuard, type Term } from './term.ts'
+import { OneAtATime } from '../../../lib/one-at-a-time.ts'
 
 export interface OvnNetworkDriverOptions extends Pick<
   OvsdbClientOptions,
@@ -65,7 +66,7 @@ export class OvnNetworkDriver implements NetworkDriver {
   /** Since northd was asked last whether it has made flows of everything. */
   #changed = true
   readonly #names: NameWriter
-  #tail: Promise<unknown> = Promise.resolve()
+  readonly #turns = new OneAtATime()
   #stopped = AbortSignal.abort()
 
   constructor({
@@ -122,6 +123,15 @@ export class OvnNetworkDriver implements NetworkDriver {
     signal.addEventListener('abort', () => this.#endWatches(), { once: true })
   }
 
+  /** For metrics: the southbound one only where claims are watched. */
+  connections(): { database: 'northbound' | 'southbound'; synced: boolean }[] {
+    const { southbound } = this.#claims
+    return [
+      { database: 'northbound' as const, synced: this.#client.synced },
+      ...(southbound ? [{ database: 'southbound' as const, synced: southbound.synced }] : []),
+    ]
+  }
+
   async ready(signal: AbortSignal): Promise<void> {
     await this.#client.ready(signal)
   }
@@ -132,7 +142,7 @@ export class OvnNetworkDriver implements NetworkDriver {
   }
 
   claimTerm(incarnation: number, term: number, signal: AbortSignal): Promise<void> {
-    return this.#inTurn(() => {
+    return this.#turns.run(() => {
       this.#names.forget()
       return this.#claim({ incarnation, term }, signal)
     })
@@ -281,7 +291,7 @@ export class OvnNetworkDriver implements NetworkDriver {
   }
 
   #write(planner: Planner, signal: AbortSignal): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       await this.#ready(signal)
       const { postponed } = await this.#apply(planner, signal)
       if (postponed) throw postponed
@@ -289,7 +299,7 @@ export class OvnNetworkDriver implements NetworkDriver {
   }
 
   #writeNames(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       await this.#ready(this.#stopped)
       await this.#apply('names', this.#stopped)
     })
@@ -377,11 +387,5 @@ export class OvnNetworkDriver implements NetworkDriver {
       const message = why?.status === 'False' ? why.message : 'the OVN northbound database does not answer'
       throw new TransientError('NetworkBackendUnreachable', message, { cause: error })
     })
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#tail.then(work)
-    this.#tail = turn.catch(() => undefined)
-    return turn
   }
 }

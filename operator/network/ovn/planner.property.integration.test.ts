@@ -3,6 +3,7 @@
 // On a real server, so that references, indexes and the collection of rows are the database's own.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -33,7 +34,10 @@ import { rowVersions } from './testing/row-versions.ts'
 const RUNS = 60
 const soon = (): AbortSignal => AbortSignal.timeout(20_000)
 const owner = { namespace: 'ns', name: 'x', generation: 1 }
-const dhcp = { leaseSeconds: 60, dnsNameservers: ['10.0.0.2', 'fd00::2'], hostRoutes: [] }
+const dhcp = {
+  ...{ leaseSeconds: 60, dnsNameservers: ['10.0.0.2', 'fd00::2'], domainName: 'cloud.example' },
+  hostRoutes: [{ destination: '198.51.100.0/24', nextHop: '10.0.0.9' }],
+}
 /** Of a Port, on a network that another router joins. */
 const SECOND_LEG = {
   ...{ guarded: true, senders: ['fd00:2::/64', '10.0.0.77/32'] },
@@ -86,7 +90,7 @@ const WORLD: readonly LogicalWant[] = [
         { address: '203.0.113.10', prefixLength: 24 },
         { address: 'fd00:e::10', prefixLength: 64 },
       ],
-      ...{ nextHops: ['203.0.113.1', 'fd00:e::1'], snatAddress: '203.0.113.10' },
+      ...{ nextHops: ['203.0.113.1', 'fd00:e::1'], snatAddress: '203.0.113.10', withoutSNAT: ['10.0.2.0/24'] },
     },
   },
   { kind: 'Router', ...owner, uid: 'router-2', interfaces: [SUB_62], ports: [SECOND_LEG], routes: [] },
@@ -114,7 +118,13 @@ const WORLD: readonly LogicalWant[] = [
       { routerUid: 'router-2', legUid: 'sub-62', addresses: ['fd00:2::1'] },
       { routerUid: 'router-2', legUid: SECOND_LEG.uid, mac: SECOND_LEG.mac, addresses: ['10.0.0.77'] },
     ],
-    ingress: [{ action: 'reject', etherType: 'IPv4', protocol: 'icmp', source: {}, destination: {} }],
+    ingress: [
+      { action: 'reject', etherType: 'IPv4', protocol: 'icmp', source: {}, destination: {} },
+      {
+        ...{ action: 'allow', etherType: 'IPv4', protocol: 'tcp', source: { prefix: '203.0.113.0/24' } },
+        destination: { prefix: '10.0.2.0/24', ports: [80, 89] },
+      },
+    ],
     egress: [],
   },
   {
@@ -130,6 +140,11 @@ const WORLD: readonly LogicalWant[] = [
     rules: [
       { direction: 'ingress', etherType: 'IPv4', protocol: 'tcp', remoteGroupUid: 'sg-2' },
       { direction: 'ingress', etherType: 'IPv6', protocol: 47, remoteAddressGroupUid: 'ag' },
+      {
+        ...{ index: 2, direction: 'egress', etherType: 'IPv4', protocol: 'udp', remoteIPPrefix: '192.0.2.0/24' },
+        ...{ portRangeMin: 53, portRangeMax: 59 },
+      },
+      { direction: 'ingress', etherType: 'IPv4', protocol: 'icmp', icmpType: 3, icmpCode: 4 },
     ],
     log: { accepted: true, dropped: true, perSecond: 10 },
   },
@@ -152,7 +167,7 @@ const WORLD: readonly LogicalWant[] = [
     portSecurityEnabled: n !== 3 && n !== 5,
     ...(n === 3 ? {} : { dnsName: `vm-${n}.example` }),
     securityGroupUids: n === 1 ? ['sg-1', 'sg-2'] : n === 2 ? ['sg-1'] : [],
-    allowedAddressPairs: [],
+    allowedAddressPairs: n === 1 ? [{ ipAddress: '10.0.0.48/28', macAddress: 'fa:16:3e:00:00:50' }] : [],
     isShared: false,
     ...(n === 2
       ? { extraDhcp: OWN_DHCP, virtual: { address: '10.0.0.12', parents: [{ portUid: 'port-1', node: 'n1' }] } }
@@ -537,6 +552,27 @@ test('one plan leads from anything to the wished state, and a second is empty', 
     { numRuns: RUNS },
   )
 }, 120_000)
+
+/** Not OVN's: NetworkDriver of the networks of SDN controllers. */
+const OF_OTHERS: readonly string[] = ['controller']
+
+function keysOf(value: unknown): string[] {
+  if (value === null || typeof value !== 'object') return []
+  return Object.entries(value).flatMap(([key, one]) => [key, ...keysOf(one)])
+}
+
+test('the world here has every field that a want may have: what is below is tried with each of them', () => {
+  const source = readFileSync(join(import.meta.dirname, '../logical-kinds.ts'), 'utf8').replace(
+    /\/\*[\s\S]*?\*\/|\/\/.*/g,
+    '',
+  )
+  const [types = '', kinds = ''] = source.split('export type LogicalKind =')
+  expect(kinds).not.toBe('')
+  const fields = new Set([...types.matchAll(/[{;\n]\s*(\w+)\??: /g)].map(([, name]) => name ?? ''))
+  const here = new Set(keysOf(WORLD))
+  expect(fields.size).toBeGreaterThan(90)
+  expect([...fields].filter((name) => !here.has(name) && !OF_OTHERS.includes(name))).toEqual([])
+})
 
 /** Of a want: where it has texts. */
 function textsOf(value: unknown, path: readonly (string | number)[] = []): (readonly (string | number)[])[] {

@@ -45,6 +45,12 @@ export const CAPABILITY_FILTERS: readonly Filter[] = [
   aggregateTypeAffinityFilter,
 ]
 
+/** Those that look at the image: a machine has to pass them to be made from another one where it is. Nova's of a rebuild. */
+export const IMAGE_FILTERS: readonly Filter[] = [
+  ...[computeCapabilitiesFilter, imagePropertiesFilter],
+  ...[aggregateImagePropertiesIsolationFilter, isolatedHostsFilter],
+]
+
 /** Those that it must pass to grow. */
 export const ROOM_FILTERS: readonly Filter[] = [
   ...[ramFilter, coreFilter, diskFilter],

@@ -76,6 +76,16 @@ const USES: Use[] = [
       c.operator.remove('subnets', ns('lan-v4'))
     },
   },
+  {
+    where: ['imageStores', { name: 'main' }],
+    by: 'an Image',
+    use: (c) => {
+      c.imageStore('main', ['s1'], { default: true })
+      c.vm('vm')
+      c.make('instanceActions', 'snap', { instanceRef: { name: 'vm' }, type: 'Snapshot' })
+    },
+    leave: goes('images', 'snap'),
+  },
   { where: ['subnets', ns('lan-v4')], by: 'a port', use: (c) => c.port('eth'), leave: goes('ports', 'eth') },
   { where: ['subnets', ns('lan-v4')], by: 'a machine', use: (c) => c.vm('vm'), leave: goes('instances', 'vm') },
   {

@@ -5,8 +5,10 @@ import type { ObservedNic } from '../../../../lib/contract/documents.ts'
 import { TerminalError, TransientError } from '../../../../lib/errors.ts'
 import type { Deed } from '../../action-record.ts'
 import {
+  FIRST_DISKS,
   isPoweredOn,
   type BackendInstance,
+  type DiskNumbers,
   type FoundInstance,
   type GuestPassword,
   type HypervisorFacts,
@@ -19,12 +21,25 @@ import {
 import { toMarkedNic } from '../marked-nic.ts'
 
 type Method =
-  'find' | 'list' | 'ensure' | 'ensureVolumes' | 'ensureNics' | 'setPower' | 'act' | 'setPassword' | 'remove'
+  | 'find'
+  | 'list'
+  | 'ensure'
+  | 'makeDisks'
+  | 'ensureVolumes'
+  | 'ensureNics'
+  | 'setPower'
+  | 'act'
+  | 'setPassword'
+  | 'captureDisk'
+  | 'dropCaptures'
+  | 'remove'
 
 export class FakeInstanceDriver implements InstanceDriver {
   readonly name = 'fake'
   readonly #instances = new Map<string, BackendInstance>()
   readonly #nics = new Map<string, ObservedNic[]>()
+  readonly #disks = new Map<string, Map<number, string>>()
+  readonly #rescueDisks = new Map<string, Map<number, string>>()
   readonly #failures = new Map<Method, Error[]>()
   readonly #listeners = new Set<InstanceListener>()
 
@@ -84,15 +99,53 @@ export class FakeInstanceDriver implements InstanceDriver {
     const next: BackendInstance = {
       ...(old ?? { power: 'off', offReason: 'unknown', ioError: false, unresponsive: false }),
       ...{ uid, epoch, namespace, name },
+      rootDisk: isOff ? (want.disks ?? FIRST_DISKS).root : (old.rootDisk ?? 0),
+      ephemeralDisk: isOff ? (want.disks ?? FIRST_DISKS).ephemeral : (old.ephemeralDisk ?? 0),
       vcpus: isOff ? want.vcpus : old.vcpus,
       memoryMiB: isOff ? want.memoryMiB : old.memoryMiB,
       rootBytes: isOff ? Math.max(old?.rootBytes ?? 0, want.root.sizeBytes) : (old.rootBytes ?? 0),
       volumes: isOff ? want.volumes.map((volume) => volume.uid) : old.volumes,
       ports: isOff ? want.nics.map(({ portUid }) => portUid) : old.ports,
     }
+    if (isOff) delete next.rescueDisk
+    if (isOff && want.rescue) next.rescueDisk = want.rescue.number
     this.#instances.set(uid, next)
+    if (isOff) this.#make(want)
     if (isOff) this.#nics.set(uid, want.nics.map(toMarkedNic))
     return structuredClone(next)
+  }
+  async makeDisks(want: InstanceWant): Promise<void> {
+    this.#fail('makeDisks')
+    this.#make(want)
+  }
+  async keepDisks(uid: string, { root, rescue }: DiskNumbers, upTo: number): Promise<void> {
+    const instance = this.#instances.get(uid)
+    if (instance?.rootDisk !== root || instance.rescueDisk !== rescue)
+      throw new TransientError('DiskInUse', 'it has another root disk')
+    const disks = this.#disks.get(uid) ?? new Map<number, string>()
+    for (const number of disks.keys()) if (number !== root && number <= upTo) disks.delete(number)
+    const rescues = this.#rescueDisks.get(uid) ?? new Map<number, string>()
+    for (const number of rescues.keys()) if (number !== rescue && number <= upTo) rescues.delete(number)
+  }
+  /** The images of its rescue disks, likewise. */
+  rescueDisks(uid: string): Readonly<Record<number, string>> {
+    return Object.fromEntries(this.#rescueDisks.get(uid) ?? [])
+  }
+  /** The images of its root disks, by their numbers. */
+  rootDisks(uid: string): Readonly<Record<number, string>> {
+    return Object.fromEntries(this.#disks.get(uid) ?? [])
+  }
+  #make({ uid, disks: { root } = FIRST_DISKS, root: { sha256 }, rescue }: InstanceWant): void {
+    if (rescue) {
+      const rescues = this.#rescueDisks.get(uid) ?? new Map<number, string>()
+      this.#rescueDisks.set(uid, rescues.set(rescue.number, rescue.sha256))
+    }
+    const disks = this.#disks.get(uid) ?? new Map<number, string>()
+    this.#disks.set(uid, disks)
+    // As a disk is: what it was made from stays, and it is read on that alone.
+    if ((disks.get(root) ?? sha256) !== sha256)
+      throw new TransientError('RootDiskOfOtherImage', 'made from another image')
+    disks.set(root, sha256)
   }
   async ensureVolumes(want: InstanceWant): Promise<BackendInstance> {
     this.#fail('ensureVolumes')
@@ -156,6 +209,17 @@ export class FakeInstanceDriver implements InstanceDriver {
     if (this.#get(uid).unresponsive) throw new TransientError('MachineUnresponsive', 'the machine hangs')
     this.deeds.push(deed)
   }
+  capturePath(uid: string, imageUid: string): string {
+    return `/nowhere/${uid}/${imageUid}`
+  }
+  /** There is no disk. */
+  async captureDisk(): Promise<never> {
+    this.#fail('captureDisk')
+    throw new TransientError('CopyFailed', 'a machine that is fake has no disk')
+  }
+  async dropCaptures(): Promise<void> {
+    this.#fail('dropCaptures')
+  }
   async setPassword(uid: string, password: GuestPassword): Promise<void> {
     this.#fail('setPassword')
     if (this.#get(uid).unresponsive) throw new TransientError('MachineUnresponsive', 'the machine hangs')
@@ -163,11 +227,16 @@ export class FakeInstanceDriver implements InstanceDriver {
   }
   async remove(uid: string): Promise<void> {
     this.#fail('remove')
+    this.#disks.delete(uid)
+    this.#rescueDisks.delete(uid)
     if (this.#instances.delete(uid)) this.#tell(uid)
   }
   async openConsole(uid: string): Promise<Duplex> {
     if (!isPoweredOn(this.#get(uid).power)) throw new TransientError('MachineOff', 'the machine is off')
     return new PassThrough()
+  }
+  async openGraphics(uid: string): Promise<Duplex> {
+    return this.openConsole(uid)
   }
   async readConsoleLog(): Promise<Buffer> {
     return Buffer.alloc(0)

@@ -12,9 +12,11 @@ export const GUEST_READ_MS = 3_000
  * Together fewer than libvirtd's 20 workers (max_workers): defining domains needs some, and a call to a hanging guest never frees its
  * worker.
  */
-const PLACES = { guest: 5, orders: 3, devices: 3, starts: 4, saves: 2 } as const
+const PLACES = { guest: 5, orders: 3, devices: 3, starts: 4, saves: 2, agent: 2 } as const
 /** So that one namespace leaves places to others, however many machines it starts at once and however long those starts take. */
 const STARTS_PER_NAMESPACE = 3
+/** Whoever is root in guests can have each call last as long as libvirt waits (./guest-agent.ts). */
+const AGENT_CALLS_PER_NAMESPACE = 1
 
 /**
  * Several connections to one libvirtd, by what their calls may wait for. libvirtd runs five calls of a client at a time
@@ -33,6 +35,8 @@ export class LibvirtConnections {
   readonly devices: DomainCalls
   readonly starts: DomainCalls
   readonly saves: DomainCalls
+  /** What the agent in a guest has to answer. */
+  readonly agent: DomainCalls
   /** Destroying domains, and nothing else. */
   readonly forced: LibvirtClient
 
@@ -44,11 +48,12 @@ export class LibvirtConnections {
     this.devices = calls(PLACES.devices)
     this.starts = calls(PLACES.starts, STARTS_PER_NAMESPACE)
     this.saves = calls(PLACES.saves, 1)
+    this.agent = calls(PLACES.agent, AGENT_CALLS_PER_NAMESPACE)
     this.forced = new LibvirtClient(options)
   }
 
   close(): void {
-    const { quick, guest, orders, devices, starts, saves, forced } = this
-    for (const one of [quick, guest, orders, devices, starts, saves, forced]) one.close()
+    const { quick, guest, orders, devices, starts, saves, agent, forced } = this
+    for (const one of [quick, guest, orders, devices, starts, saves, agent, forced]) one.close()
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TerminalError } from '../../../../lib/errors.ts'
 import { MAX_VOLUMES, type VolumeWant } from '../../instance-driver.ts'
+import { addressOnBus } from './pci-ports.ts'
 import { writeXml, type XmlTree } from './xml-tree.ts'
 
 /**
@@ -42,6 +43,8 @@ export interface FileDisk {
   serial: string
   readonly?: boolean
   bootOrder?: number
+  /** Of the PCIe port; absent: the first that is free. */
+  bus?: number
   /** Set explicitly, so that libvirt and QEMU do not probe the image's own header. */
   backing?: { path: string; format: 'raw' | 'qcow2' }
 }
@@ -65,6 +68,7 @@ export function fileDisk(disk: FileDisk): XmlTree {
     ...(disk.readonly ? { readonly: {} } : {}),
     serial: disk.serial.slice(0, SERIAL_CHARACTERS),
     ...(disk.bootOrder === undefined ? {} : { boot: { '@order': String(disk.bootOrder) } }),
+    ...(disk.bus === undefined ? {} : { address: addressOnBus(disk.bus) }),
   }
 }
 

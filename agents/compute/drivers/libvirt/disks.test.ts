@@ -10,7 +10,7 @@ import { makeMemoryFolder } from '../../../../lib/memory-folder.ts'
 import { instanceWant } from '../testing.ts'
 import type { InstanceWant } from '../../instance-driver.ts'
 import { diskPaths, type DiskPaths } from './disk-paths.ts'
-import { ensureDisks, removeDisks } from './disks.ts'
+import { ensureDisks, makeDisks, removeDisks, removeOtherDisks } from './disks.ts'
 
 test('a disk is on the disk before it has its name: a power cut leaves no empty one', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'nephele-disks-'))
@@ -159,6 +159,90 @@ describe('the disks of a machine', () => {
     expect((await readFile(at.configDrive)).length).toBe(2048)
     await ensure(machine(), true)
     expect(existsSync(at.configDrive)).toBe(false)
+  })
+
+  test('those of other numbers go, up to one; what is no disk, or made later, stays', async () => {
+    await mkdir(at.dir, { recursive: true })
+    const names = [
+      'rescue.1.qcow2',
+      'rescue.2.qcow2',
+      'rescue.3.qcow2',
+      'root.qcow2',
+      'root.1.qcow2',
+      'root.2.qcow2',
+      'root.3.qcow2',
+      'swap.1.raw',
+      'swap.2.raw',
+    ]
+    const others = ['ephemeral.1.qcow2', 'ephemeral.2.qcow2', 'config.img', 'power.json', 'root.1.qcow2.x.new']
+    for (const name of [...names, ...others]) await writeFile(join(at.dir, name), name)
+    for (let time = 0; time < 2; time++)
+      await removeOtherDisks({ dataDir: dir, runDir: dir }, 'u', { root: 2, ephemeral: 1 }, 2)
+    const kept = [
+      'config.img',
+      'ephemeral.1.qcow2',
+      'power.json',
+      'rescue.3.qcow2',
+      'root.1.qcow2.x.new',
+      'root.2.qcow2',
+      'root.3.qcow2',
+    ]
+    expect((await readdir(at.dir)).sort()).toEqual([...kept, 'swap.2.raw'])
+    await removeOtherDisks({ dataDir: dir, runDir: dir }, 'u', { root: 3, ephemeral: 1, rescue: 3 }, 3)
+    expect((await readdir(at.dir)).filter((name) => /^r/.test(name)).sort()).toEqual([
+      ...['rescue.3.qcow2', 'root.1.qcow2.x.new', 'root.3.qcow2'],
+    ])
+    await rm(at.dir, { recursive: true })
+    await removeOtherDisks({ dataDir: dir, runDir: dir }, 'u', { root: 2, ephemeral: 1 }, 2)
+  })
+
+  test('an empty one is not made in place of a lost one, nor beside another that the machine was rebuilt with', async () => {
+    const missing = { reason: 'RootDiskMissing' }
+    await expect(ensure(machine(), true)).rejects.toMatchObject(missing)
+    await mkdir(at.dir, { recursive: true })
+    await writeFile(join(at.dir, 'root.3.qcow2'), 'written to')
+    await expect(ensure(machine())).rejects.toMatchObject(missing)
+    expect(await readdir(at.dir)).toEqual(['root.3.qcow2'])
+    await makeDisks(machine(), at, tools, signal)
+    await ensure(machine())
+    expect((await readdir(at.dir)).sort()).toEqual(['root.3.qcow2', 'root.qcow2'])
+  })
+
+  test('a rescue disk is one more, on its own image, and what was written to it is kept', async () => {
+    const rescue = { number: 4, sha256: '1'.repeat(64), format: 'raw' as const, sizeBytes: 7 }
+    const want = machine({ rescue })
+    const paths = diskPaths({ dataDir: dir, runDir: dir }, want)
+    const argvs: (readonly string[])[] = []
+    const recording: typeof exec = (argv, options) => {
+      argvs.push(argv)
+      return tools(argv, options)
+    }
+    await ensureDisks(want, paths, false, recording, signal)
+    expect((await readdir(at.dir)).sort()).toEqual(['rescue.4.qcow2', 'root.qcow2'])
+    const made = argvs.find((argv) => argv.includes(paths.rescue!.base))
+    expect(made).toEqual(expect.arrayContaining(['-F', 'raw', '-b', `${dir}/images/_base/${rescue.sha256}`, '7']))
+    await writeFile(paths.rescue!.path, 'written to')
+    await ensureDisks(want, paths, true, tools, signal)
+    expect(await readFile(paths.rescue!.path, 'utf8')).toBe('written to')
+  })
+
+  test('one on another image than is said is not touched', async () => {
+    await mkdir(at.dir, { recursive: true })
+    const onBase = (base: string) => {
+      const header = Buffer.alloc(200)
+      header.writeUInt32BE(0x514649fb, 0)
+      header.writeBigUInt64BE(104n, 8)
+      header.writeUInt32BE(base.length, 16)
+      header.write(base, 104)
+      return header
+    }
+    const other = '1'.repeat(64)
+    await writeFile(at.root, onBase(`/base/${other}`))
+    const refused = { reason: 'RootDiskOfOtherImage', message: expect.stringContaining(other) as unknown }
+    await expect(ensure(machine({}, 9), true)).rejects.toMatchObject(refused)
+    expect(asked).toEqual([])
+    await writeFile(at.root, onBase(`/moved/${'0'.repeat(64)}`))
+    await ensure(machine(), true)
   })
 
   test('go with all else in their folder; absent is success', async () => {

@@ -2,14 +2,15 @@
 // The disks of one machine. Each is made under a temporary name and renamed, so that a kill leaves either a whole disk or none. The
 // temporary names are unique: an agent that is ending and its successor may both be at work for a moment.
 import { link, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { TransientError } from '../../../../lib/errors.ts'
 import type { exec as Exec } from '../../../../lib/exec.ts'
 import { durably, hasCode, nameBeside, syncFolder, unlessMissing } from '../../../../lib/durable-files.ts'
+import { backingOf } from '../../../image/overlays.ts'
 import { instanceDir, type ComputePaths } from '../../paths.ts'
-import type { InstanceWant } from '../../instance-driver.ts'
+import type { DiskNumbers, InstanceWant } from '../../instance-driver.ts'
 import { writeConfigDrive } from './config-drive.ts'
-import type { DiskPaths } from './disk-paths.ts'
+import { diskOf, type DiskPaths } from './disk-paths.ts'
 import { readQcow2Size } from './disk-size.ts'
 
 const QEMU_IMG_TIMEOUT_MS = 60_000
@@ -19,9 +20,8 @@ const PAGE = 4096
 const ABANDONED_MS = 600_000
 
 /**
- * Makes missing disks. Existing ones grow to their size and never shrink; swap of another size and the config drive, which hold nothing
- * worth keeping, are made anew. Only for a machine that is off.
- * @param isDefined the machine had its disks before: an empty disk in place of a lost one would hide the loss
+ * Makes missing disks and the config drive. @param isDefined the machine had its disks before: an empty disk in place of a lost one would hide the loss; so
+ * would one beside another that it was rebuilt with
  */
 export async function ensureDisks(
   want: InstanceWant,
@@ -30,25 +30,10 @@ export async function ensureDisks(
   run: typeof Exec,
   signal: AbortSignal,
 ): Promise<void> {
-  await mkdir(at.dir, { recursive: true, mode: 0o711 })
-  await removeAbandoned(at.dir)
-  if (isDefined && !(await isFile(at.root))) {
+  if (!(await isFile(at.root)) && (isDefined || (await hasOtherRootDisk(at)))) {
     throw new TransientError('RootDiskMissing', 'the root disk of this machine is gone from its node')
   }
-  await ensureFile(at.root, (path) => {
-    // The backing format is always given: probing could take a raw image for a qcow2.
-    const backing = ['-F', want.root.format, '-b', at.base]
-    return qemuImg(run, ['create', '-q', '-f', 'qcow2', ...backing, path, String(want.root.sizeBytes)], signal)
-  })
-  await grow(at.root, want.root.sizeBytes, run, signal)
-  if (want.ephemeralGiB > 0) {
-    await ensureFile(at.ephemeral, (path) =>
-      qemuImg(run, ['create', '-q', '-f', 'qcow2', path, String(want.ephemeralGiB * GIB)], signal),
-    )
-    await grow(at.ephemeral, want.ephemeralGiB * GIB, run, signal)
-  }
-  if (!(await hasBytes(at.swap, want.swapMiB * 2 ** 20))) await rm(at.swap, { force: true })
-  if (want.swapMiB > 0) await ensureFile(at.swap, (path) => writeSwap(path, want.swapMiB * 2 ** 20))
+  await makeDisks(want, at, run, signal)
   if (want.configDrive) {
     const { configDrive } = want
     const next = nameBeside(at.configDrive)
@@ -60,6 +45,78 @@ export async function ensureDisks(
     }
   } else {
     await rm(at.configDrive, { force: true })
+  }
+}
+
+/**
+ * Makes missing disks. Existing ones grow to their size and never shrink; swap of another size, which holds nothing worth keeping, is made anew. Only for a
+ * machine that is off. @throws TransientError `RootDiskOfOtherImage`
+ */
+export async function makeDisks(
+  want: InstanceWant,
+  at: DiskPaths,
+  run: typeof Exec,
+  signal: AbortSignal,
+): Promise<void> {
+  await mkdir(at.dir, { recursive: true, mode: 0o711 })
+  await removeAbandoned(at.dir)
+  await checkBacking(at.root, at.base)
+  if (at.rescue) await checkBacking(at.rescue.path, at.rescue.base)
+  await ensureFile(at.root, (path) => {
+    return makeOverlay(run, path, { ...want.root, base: at.base }, signal)
+  })
+  if (want.rescue && at.rescue) {
+    const overlay = { ...want.rescue, base: at.rescue.base }
+    await ensureFile(at.rescue.path, (path) => makeOverlay(run, path, overlay, signal))
+  }
+  await grow(at.root, want.root.sizeBytes, run, signal)
+  if (want.ephemeralGiB > 0) {
+    await ensureFile(at.ephemeral, (path) =>
+      qemuImg(run, ['create', '-q', '-f', 'qcow2', path, String(want.ephemeralGiB * GIB)], signal),
+    )
+    await grow(at.ephemeral, want.ephemeralGiB * GIB, run, signal)
+  }
+  if (!(await hasBytes(at.swap, want.swapMiB * 2 ** 20))) await rm(at.swap, { force: true })
+  if (want.swapMiB > 0) await ensureFile(at.swap, (path) => writeSwap(path, want.swapMiB * 2 ** 20))
+}
+
+function makeOverlay(
+  run: typeof Exec,
+  path: string,
+  { base, format, sizeBytes }: { base: string; format: string; sizeBytes: number },
+  signal: AbortSignal,
+): Promise<void> {
+  // The backing format is always given: probing could take a raw image for a qcow2.
+  return qemuImg(run, ['create', '-q', '-f', 'qcow2', '-F', format, '-b', base, path, String(sizeBytes)], signal)
+}
+
+/** On another image what was written to it would be read as garbage: whatever was mixed up, it is not started like that. */
+async function checkBacking(disk: string, base: string): Promise<void> {
+  const backing = await backingOf(disk)
+  if (backing === undefined || basename(backing) === basename(base)) return
+  const which = diskOf(basename(disk))?.kind === 'rescue' ? 'rescue' : 'root'
+  const message = `the ${which} disk of this machine was made from the image with SHA-256 ${basename(backing)}, and not from ${basename(base)}, which its document names`
+  throw new TransientError('RootDiskOfOtherImage', message)
+}
+
+async function hasOtherRootDisk({ dir, root }: DiskPaths): Promise<boolean> {
+  const names = await unlessMissing(() => readdir(dir), [])
+  return names.some((name) => diskOf(name)?.kind === 'root' && name !== basename(root))
+}
+
+/** Removes disks of other numbers, up to `upTo`. */
+export async function removeOtherDisks(
+  paths: ComputePaths,
+  uid: string,
+  { root, ephemeral, rescue }: DiskNumbers,
+  upTo: number,
+): Promise<void> {
+  const dir = instanceDir(paths, uid)
+  for (const name of await unlessMissing(() => readdir(dir), [])) {
+    const disk = diskOf(name)
+    const kept = disk?.kind === 'ephemeral' ? ephemeral : disk?.kind === 'rescue' ? rescue : root
+    if (!disk || disk.number > upTo || disk.number === kept) continue
+    await rm(join(dir, name), { force: true })
   }
 }
 

@@ -5,7 +5,7 @@ import { EMULATED_CODE_MIB } from '../../../../lib/node-room.ts'
 import { DEFAULT_PATHS } from '../../testing.ts'
 import { MAX_VOLUMES, type InstanceWant, type NicWant, type VolumeWant } from '../../instance-driver.ts'
 import { instanceWant, nicWant } from '../testing.ts'
-import { diskName, toDetachXml, toVolumeXml } from './disk-xml.ts'
+import { diskName, toDetachXml, toVolumeXml, volumeAlias } from './disk-xml.ts'
 import { domainUuid } from './domain-name.ts'
 import { toDomainXml } from './domain-xml.ts'
 import { readDiskServers, readDomainXml } from './live-xml.ts'
@@ -51,6 +51,100 @@ describe('toDomainXml', () => {
     expect(boots).toEqual(['1'])
   })
 
+  const byRescue = (properties: InstanceWant['properties'] = {}): Partial<InstanceWant> => ({
+    ...{ ephemeralGiB: 1, swapMiB: 1, configDrive: [{ path: 'a', content: 'x' }], properties },
+    rescue: { number: 3, sha256: '1'.repeat(64), format: 'raw', sizeBytes: 1 },
+    volumes: ['v0', 'v1'].map((uid) => ({ ...at(`/v/${uid}`), uid })),
+    nics: [nicWant({ portUid: PORT })],
+  })
+  test.each<[string, Partial<InstanceWant>, string[]]>([
+    [
+      'the rescue disk is the first, the own root disk the second, all others follow, and the last has the port behind the interfaces',
+      byRescue(),
+      [
+        ...['vda rescue boot', `vdb ${UID.slice(0, 20)}`, 'vdc v0', 'vdd v1', 'vdaa ephemeral0', 'vdab swap0'],
+        'vdac config-2 bus 0x28',
+      ],
+    ],
+    [
+      'with Nova’s property of the rescue image it is the last, and all others keep their names',
+      byRescue({ hw_rescue_device: 'disk' }),
+      [
+        ...[`vda ${UID.slice(0, 20)}`, 'vdb v0', 'vdc v1', 'vdz ephemeral0', 'vdaa swap0', 'vdab config-2'],
+        'vdac rescue boot bus 0x28',
+      ],
+    ],
+    [
+      'behind the last of many interfaces',
+      { ...byRescue({ hw_rescue_bus: 'virtio' }), volumes: [], nics: [nicWant({ portUid: PORT, slot: 11 })] },
+      [...[`vda ${UID.slice(0, 20)}`, 'vdz ephemeral0', 'vdaa swap0', 'vdab config-2'], 'vdac rescue boot bus 0x2c'],
+    ],
+    [
+      'without a config drive all have their ports',
+      { rescue: byRescue().rescue! },
+      ['vda rescue boot', `vdb ${UID.slice(0, 20)}`],
+    ],
+  ])('in rescue %s', (_, more, expected) => {
+    const root = parseXml(xmlOf(more))
+    const disks = all(root, 'disk').map((disk) => {
+      const [boot, bus] = [attribute(disk, ['boot'], 'order'), attribute(disk, ['address'], 'bus')]
+      const words = [attribute(disk, ['target'], 'dev'), all(disk, 'serial')[0]?.textContent]
+      return [...words, ...(boot === null ? [] : ['boot']), ...(bus === null ? [] : [`bus ${bus}`])].join(' ')
+    })
+    expect(disks).toEqual(expected)
+    const bus = Math.max(...all(root, 'controller').map((one) => Number(one.getAttribute('index'))))
+    const used = all(root, 'disk').map((disk) => Number(attribute(disk, ['address'], 'bus') ?? 0))
+    expect(bus).toBeGreaterThanOrEqual(Math.max(...used))
+    const [ours] = all(root, 'disk').filter((disk) => all(disk, 'serial')[0]?.textContent === 'rescue')
+    expect(attribute(ours!, ['source'], 'file')).toBe(`/var/lib/nephele/instances/${UID}/rescue.3.qcow2`)
+    expect(attribute(ours!, ['backingStore', 'source'], 'file')).toBe(`/var/lib/nephele/images/_base/${'1'.repeat(64)}`)
+    expect(attribute(ours!, ['backingStore', 'format'], 'type')).toBe('raw')
+  })
+
+  test('a screen listens on a socket of libvirt’s own alone, and takes no other device’s place', () => {
+    const root = parseXml(xmlOf({ nics: [nicWant({ portUid: PORT })] }))
+    expect(xmlOf().match(/<graphics.*?<\/graphics>/gs)).toEqual([
+      expect.stringMatching(
+        /^<graphics type="vnc" sharePolicy="force-shared">\s*<listen type="socket"\/>\s*<\/graphics>$/,
+      ),
+    ])
+    expect([attribute(root, ['video', 'address'], 'bus'), attribute(root, ['video', 'address'], 'slot')]).toEqual([
+      '0x00',
+      '0x1a',
+    ])
+    // Eight root ports share a slot, from the first one on.
+    const ports = all(root, 'controller').filter((one) => one.getAttribute('model') === 'pcie-root-port').length
+    expect(1 + Math.ceil((ports + 32) / 8)).toBeLessThan(0x1a)
+  })
+
+  test.each([
+    ['<graphics type="vnc" socket="/x"><listen type="socket" socket="/run/x/vnc.sock"/></graphics>', '/run/x/vnc.sock'],
+    ['<graphics type="vnc"><listen type="socket"/></graphics>', undefined],
+    ['<graphics type="spice"><listen type="socket" socket="/x"/></graphics>', undefined],
+    ['<graphics type="vnc" port="5900"><listen type="address" address="::1"/></graphics>', undefined],
+    ['', undefined],
+  ])('its socket is read from %s', (graphics, path) => {
+    expect(readDomainXml(`<domain><devices>${graphics}</devices></domain>`).vncSocket).toBe(path)
+  })
+
+  test('interfaces keep their ports in rescue, and there is one for each disk that it may have', () => {
+    const volumes = Array.from({ length: MAX_VOLUMES }, (_, i) => ({ ...at(`/v/${i}`), uid: `v${i}` }))
+    const buses = (more: Partial<InstanceWant>) =>
+      all(parseXml(xmlOf({ ...byRescue(), volumes, ...more })), 'interface').map((nic) =>
+        attribute(nic, ['address'], 'bus'),
+      )
+    const { rescue, ...without } = byRescue()
+    const own = all(parseXml(xmlOf({ ...without, volumes })), 'interface').map((nic) =>
+      attribute(nic, ['address'], 'bus'),
+    )
+    expect([buses({}), rescue?.number]).toEqual([own, 3])
+    const root = parseXml(xmlOf({ ...byRescue(), volumes }))
+    const ports = all(root, 'controller').filter((c) => c.getAttribute('model') === 'pcie-root-port').length
+    // Those of the balloon, the random numbers and the guest agent's bus, and seven interfaces that it has not got.
+    expect(ports).toBe(all(root, 'disk').length + 3 + all(root, 'interface').length + 7)
+    expect(new Set(all(root, 'disk').map((d) => attribute(d, ['target'], 'dev'))).size).toBe(all(root, 'disk').length)
+  })
+
   test.each<[string, Partial<InstanceWant>, string]>([
     [
       'more volumes than it takes',
@@ -88,7 +182,6 @@ describe('toDomainXml', () => {
     expect(root.getAttribute('type')).toBe('qemu')
     expect(attribute(root, ['os', 'type'], 'machine')).toBe('q35')
     expect(all(root, 'name')[0]?.textContent).toBe(`nephele-${UID}`)
-    expect(all(root, 'graphics')).toEqual([])
     expect(attribute(root, ['pm', 'suspend-to-mem'], 'enabled')).toBe('no')
     expect(attribute(root, ['pm', 'suspend-to-disk'], 'enabled')).toBe('no')
     expect(all(root, 'memoryBacking')).toEqual([])
@@ -350,6 +443,21 @@ test('of a domain’s XML nothing is believed that is not there', () => {
     ...{ nics: [{ mac: 'fa:16:3e:00:00:01', alias: '' }], freeBuses: [], sharesMemory: false },
     ...{ volumes: [], targets: ['sda'], sockets: ['/run/s'], vcpus: 0, memoryMiB: 0 },
   })
+})
+
+test('its own disks are known by the names of their files, and no volume is one', () => {
+  const disk = (file: string, more = '') => `<disk><source file="${file}"/><target dev="x"/>${more}</disk>`
+  const volume = disk('/v/root.7.qcow2', `<alias name="${volumeAlias(UID)}"/>`)
+  const numbers = (...disks: string[]) => {
+    const { rootDisk, ephemeralDisk } = readDomainXml(`<domain><devices>${disks.join('')}</devices></domain>`)
+    return [rootDisk, ephemeralDisk]
+  }
+  expect(numbers(disk('/i/root.qcow2'), disk('/i/ephemeral.qcow2'), disk('/i/swap.raw'))).toEqual([0, 0])
+  expect(numbers(disk('/i/root.12.qcow2'), disk('/i/ephemeral.3.qcow2'), disk('/i/swap.12.raw'))).toEqual([12, 3])
+  expect(numbers(disk('/i/root.2.qcow2'), volume)).toEqual([2, undefined])
+  const inRescue = `<domain>${disk('/i/rescue.4.qcow2')}${disk('/i/root.2.qcow2')}</domain>`
+  expect(readDomainXml(inRescue)).toMatchObject({ rootDisk: 2, rescueDisk: 4 })
+  expect(numbers(disk('/i/root.02.qcow2'), disk('/i/other.2.qcow2'))).toEqual([undefined, undefined])
 })
 
 test('servers of disks are those of NBD that have a place, each once', () => {

@@ -5,17 +5,9 @@ import { findUnsupported } from '../../../../lib/image-properties.ts'
 import { EMULATED_CODE_MIB } from '../../../../lib/node-room.ts'
 import { consoleLog, type ComputePaths } from '../../paths.ts'
 import { toMarkedNic } from '../marked-nic.ts'
-import { MAX_VOLUMES, type InstanceWant } from '../../instance-driver.ts'
-import {
-  CONFIG_DRIVE_INDEX,
-  EPHEMERAL_INDEX,
-  fileDisk,
-  FIRST_VOLUME_INDEX,
-  SWAP_INDEX,
-  volumeDisk,
-} from './disk-xml.ts'
-import { diskPaths } from './disk-paths.ts'
+import type { InstanceWant } from '../../instance-driver.ts'
 import { domainName, domainUuid } from './domain-name.ts'
+import { toDisks } from './machine-disks.ts'
 import { markTree, METADATA_NAMESPACE, METADATA_PREFIX } from './metadata.ts'
 import { toInterface } from './nic-xml.ts'
 import { toNumaXml, type CellCpus } from './numa-xml.ts'
@@ -102,7 +94,7 @@ function cpu(acceleration: 'kvm' | 'qemu'): XmlTree {
 function devices(want: InstanceWant, context: DomainContext): XmlTree {
   const { paths } = context
   const disks = toDisks(want, paths)
-  const rootPorts = countPciPorts(want.nics)
+  const rootPorts = countPciPorts(want.nics, want.rescue !== undefined)
   return {
     controller: [
       { '@type': 'pci', '@index': '0', '@model': 'pcie-root' },
@@ -124,43 +116,34 @@ function devices(want: InstanceWant, context: DomainContext): XmlTree {
     },
     console: { '@type': 'pty', target: { '@type': 'serial', '@port': '0' } },
     ...guestAgent(want.properties),
-    video: { model: { '@type': 'none' } },
+    ...screen(),
     rng: { '@model': 'virtio', backend: { '@model': 'random', '#': '/dev/urandom' } },
     memballoon: { '@model': 'virtio', stats: { '@period': '10' } },
   }
 }
 
+/**
+ * A VGA card, which every guest has a driver for, and a VNC server on a unix socket of libvirt's own, never on a port; with it come a keyboard and a
+ * mouse (PS/2). The agent lets in one at a time: that one cannot shut out another by the protocol. The card has a place of its own on the root bus, so
+ * that those of all other devices are what they were before machines had one.
+ */
+function screen(): XmlTree {
+  return {
+    graphics: { '@type': 'vnc', '@sharePolicy': 'force-shared', listen: { '@type': 'socket' } },
+    video: {
+      model: { '@type': 'vga', '@vram': String(VIDEO_KIB), '@heads': '1', '@primary': 'yes' },
+      address: { '@type': 'pci', '@domain': '0x0000', '@bus': '0x00', '@slot': VIDEO_SLOT, '@function': '0x0' },
+    },
+  }
+}
+
+/** Enough for 2560 x 1600. */
+const VIDEO_KIB = 16_384
+/** Behind the root ports, eight of which share a slot, and before what q35 has at the end. */
+const VIDEO_SLOT = '0x1a'
+
 /** Nova's property, by which an image can do without. */
 function guestAgent({ hw_qemu_guest_agent: wanted }: InstanceWant['properties']): XmlTree {
   if (wanted !== undefined && ['no', 'false', '0', 'off'].includes(wanted.toLowerCase())) return {}
   return { channel: { '@type': 'unix', target: { '@type': 'virtio', '@name': 'org.qemu.guest_agent.0' } } }
-}
-
-function toDisks(want: InstanceWant, paths: ComputePaths): XmlTree[] {
-  if (want.volumes.length > MAX_VOLUMES) {
-    throw new TerminalError('TooManyVolumes', `a machine takes at most ${MAX_VOLUMES} volumes`)
-  }
-  const at = diskPaths(paths, want)
-  const own = want.uid
-  const disks = [
-    fileDisk({
-      path: at.root,
-      format: 'qcow2',
-      index: 0,
-      serial: own,
-      bootOrder: 1,
-      backing: { path: at.base, format: want.root.format },
-    }),
-    ...want.volumes.map((volume, i) => volumeDisk(volume, FIRST_VOLUME_INDEX + i)),
-  ]
-  if (want.ephemeralGiB > 0) {
-    disks.push(fileDisk({ path: at.ephemeral, format: 'qcow2', index: EPHEMERAL_INDEX, serial: 'ephemeral0' }))
-  }
-  if (want.swapMiB > 0) disks.push(fileDisk({ path: at.swap, format: 'raw', index: SWAP_INDEX, serial: 'swap0' }))
-  if (want.configDrive) {
-    disks.push(
-      fileDisk({ path: at.configDrive, format: 'raw', index: CONFIG_DRIVE_INDEX, serial: 'config-2', readonly: true }),
-    )
-  }
-  return disks
 }

@@ -108,6 +108,9 @@ export async function toBackendInstance(
     unresponsive: read === 'unanswered',
     vcpus: domain?.vcpus,
     memoryMiB: domain?.memoryMiB,
+    ...(domain?.rootDisk === undefined ? {} : { rootDisk: domain.rootDisk }),
+    ...(domain?.ephemeralDisk === undefined ? {} : { ephemeralDisk: domain.ephemeralDisk }),
+    ...(domain?.rescueDisk === undefined ? {} : { rescueDisk: domain.rescueDisk }),
     volumes: domain?.volumes.map((volume) => volume.uid),
     // Suspended, it may have others than its definition says: those that it had then.
     ports: found.power === 'saved' || !domain ? undefined : portsOf(domain.nics, found.mark),

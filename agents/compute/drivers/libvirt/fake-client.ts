@@ -32,7 +32,7 @@ export function fakeLibvirt(answers: Record<string, Answer> = {}): FakeLibvirt {
     }
     return { call } as unknown as LibvirtClient
   }
-  const names = ['quick', 'guest', 'orders', 'devices', 'starts', 'saves', 'forced'] as const
+  const names = ['quick', 'guest', 'orders', 'devices', 'starts', 'saves', 'agent', 'forced'] as const
   const connections = Object.fromEntries(names.map((name) => [name, clientOf(name)])) as unknown as LibvirtConnections
   return { calls, answers, connections, client: connections.quick }
 }

@@ -12,8 +12,12 @@ const { signal } = new AbortController()
 test('is given as it is, to be hashed by the guest', async () => {
   let sent: unknown
   const fake = fakeLibvirt({ setUserPassword: (args) => void (sent = args) })
-  await setGuestPassword(fake.connections.orders, domain, given, signal)
+  await setGuestPassword(fake.connections.agent, { ref: domain }, given, signal)
   expect(sent).toEqual({ domain, user: 'ada', password: 's3cret', flags: 0 })
+  expect(fake.calls.map((call) => call.split(' ').slice(0, 2).join(' '))).toEqual([
+    'agent agentSetResponseTimeout',
+    'agent setUserPassword',
+  ])
 })
 
 test.each([
@@ -31,7 +35,9 @@ test.each([
       throw refuse(code, message)
     },
   })
-  const thrown: unknown = await setGuestPassword(connections.orders, domain, given, signal).catch((e: unknown) => e)
+  const thrown: unknown = await setGuestPassword(connections.agent, { ref: domain }, given, signal).catch(
+    (e: unknown) => e,
+  )
   expect(thrown).toBeInstanceOf(TransientError)
   expect(thrown).toMatchObject({ reason })
   expect((thrown as Error).message + String((thrown as Error).cause)).not.toContain('s3cret')
@@ -44,5 +50,5 @@ test('a connection that ends is for the caller to judge', async () => {
       throw gone
     },
   })
-  await expect(setGuestPassword(connections.orders, domain, given, signal)).rejects.toBe(gone)
+  await expect(setGuestPassword(connections.agent, { ref: domain }, given, signal)).rejects.toBe(gone)
 })

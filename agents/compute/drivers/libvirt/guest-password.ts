@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TransientError } from '../../../../lib/errors.ts'
-import type { DomainCalls } from '../../../../lib/libvirt/domain-calls.ts'
-import { ErrorCode, LibvirtError, type DomainRef } from '../../../../lib/libvirt/error.ts'
+import { ErrorCode, LibvirtError } from '../../../../lib/libvirt/error.ts'
 import type { GuestPassword } from '../../instance-driver.ts'
-
-/** libvirt itself waits 5 s for the agent to be there; then the guest does it, which may be slow to make a hash. */
-const SET_PASSWORD_MS = 30_000
+import { askAgent, type AgentCalls, type Guest } from './guest-agent.ts'
 
 /**
  * By the guest's QEMU agent: virDomainSetUserPassword. Of what libvirt says to it, words may be the guest's own, and those may be the password: none of them is
  * kept.
  */
 export async function setGuestPassword(
-  calls: Pick<DomainCalls, 'call'>,
-  domain: DomainRef,
+  calls: AgentCalls,
+  guest: Guest,
   { userName, password }: GuestPassword,
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    await calls.call('setUserPassword', { domain, user: userName, password, flags: 0 }, signal, SET_PASSWORD_MS)
+    await askAgent(calls, guest, 'setUserPassword', { user: userName, password, flags: 0 }, signal)
   } catch (error) {
-    throw error instanceof LibvirtError ? toTrouble(error, userName) : error
+    const help = `it has not set it: is there a user ${userName} in the guest, and may its agent set passwords?`
+    throw toAgentTrouble(error, help)
   }
 }
 
-function toTrouble({ code, message }: LibvirtError, userName: string): unknown {
+/** What a call to the guest's agent came to. @param refused what it means when the agent refuses */
+export function toAgentTrouble(error: unknown, refused: string): unknown {
+  if (!(error instanceof LibvirtError)) return error
+  const { code, message } = error
   switch (code) {
     case ErrorCode.agentUnresponsive:
       if (/disappeared/i.test(message))
@@ -41,13 +42,8 @@ function toTrouble({ code, message }: LibvirtError, userName: string): unknown {
       return new TransientError('InstanceNotRunning', 'the machine does not run')
     case ErrorCode.operationTimeout:
       return new TransientError('MachineUnresponsive', 'QEMU of the machine does not answer')
-    default: {
-      const help = `is there a user ${userName} in the guest, and may its agent set passwords?`
-      return new TransientError(
-        'GuestRefused',
-        `the agent of the guest has not set it (libvirt's error ${code}): ${help}`,
-      )
-    }
+    default:
+      return new TransientError('GuestRefused', `the agent of the guest refuses (libvirt's error ${code}): ${refused}`)
   }
 }
 

@@ -190,6 +190,47 @@ describe('a QEMU that hangs', () => {
   }, 90_000)
 })
 
+describe('an agent in the guest that says that it is there, freezes, and never thaws', () => {
+  /** As root in it may write one. */
+  const MEAN = `#!/bin/sh
+    mean() {
+      until pidof qemu-ga; do sleep 1; done
+      sleep 1
+      killall qemu-ga
+      port=$(dirname $(grep -lx org.qemu.guest_agent.0 /sys/class/virtio-ports/*/name))
+      sleep 1
+      exec 3<>/dev/\${port##*/}
+      echo MARK mean >/dev/console
+      while read -r line <&3; do
+        case "$line" in
+          *guest-sync*) id=\${line##*:}; printf '{"return": %s}\\n' "\${id%%\\}*}" >&3 ;;
+          *-freeze*) echo '{"return": 1}' >&3 ;;
+        esac
+      done
+    }
+    mean >/dev/null 2>&1 &
+  `.replaceAll('\n    ', '\n')
+
+  test('is given up by libvirt, each time anew: it takes no place for ever', async () => {
+    const mean = at.want({ configDrive: [{ path: 'openstack/latest/user_data', content: MEAN }] })
+    await driver.ensure(mean, signal)
+    await driver.setPower(mean.uid, 'on', signal)
+    await until(async () => (await logText(mean.uid)).includes('MARK mean'), 'its agent', 120_000, 200)
+    const none = { onProgress: () => undefined, onDiskFree: () => undefined }
+    const how = { onStep: (name: string) => void steps.push(name), ...none }
+    const steps: string[] = []
+    const imageUid = 'bbbbbbbb-0000-4000-8000-000000000000'
+    const copied = driver.captureDisk({ want: mean, imageUid, quiesce: 'Required', ...how }, signal)
+    await expect(copied).rejects.toMatchObject({ reason: 'GuestStillFrozen' })
+    expect(steps).toEqual(['Frozen'])
+    for (let time = 0; time < 2; time++) {
+      const cause = expect.objectContaining({ reason: 'GuestAgentTimeout' }) as unknown
+      await expect(driver.dropCaptures(mean.uid, signal)).rejects.toMatchObject({ reason: 'GuestStillFrozen', cause })
+    }
+    await driver.remove(mean.uid, signal)
+  }, 300_000)
+})
+
 describe('a start behind a server that does not answer', () => {
   const connection = { protocol: 'nbd' as const, host: '127.0.0.1', port: 10999, exportName: 'v', tls: false }
   const volumes = [{ uid: 'aaaaaaaa-0000-4000-8000-000000000000', connection }]

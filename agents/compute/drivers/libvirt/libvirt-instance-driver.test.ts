@@ -73,6 +73,18 @@ describe('power', () => {
     expect(asked()).toEqual(['quick getXml', 'dial 1', 'dial 2', 'answer 1', 'answer 2', 'starts create 65000'])
   })
 
+  test('one that starts is not frozen any more; one that wakes, or is on, may be', async () => {
+    const mark = join(instanceDir(paths, UID), 'frozen')
+    await mkdir(instanceDir(paths, UID), { recursive: true })
+    await writeFile(mark, '')
+    running()
+    await set('on')
+    expect(existsSync(mark)).toBe(true)
+    state = { state: DomainState.shutoff, reason: 0 }
+    await set('on')
+    expect(existsSync(mark)).toBe(false)
+  })
+
   test('behind a server that is silent nothing is started', async () => {
     silent.add(2)
     await expect(set('on')).rejects.toThrow('2 is silent')

@@ -12,6 +12,8 @@ import { computeDir, vhostUserSocket, type ComputePaths } from '../../paths.ts'
 import {
   isPoweredOn,
   type BackendInstance,
+  type CaptureWant,
+  type DiskNumbers,
   type FoundInstance,
   type GuestPassword,
   type HypervisorFacts,
@@ -24,10 +26,11 @@ import {
 import { tryGuest } from './acceleration.ts'
 import { GUEST_CALL_MS, LibvirtConnections } from './connections.ts'
 import { readConsoleLog, removeConsoleLog } from './console-log.ts'
+import { DiskCapture } from './disk-capture.ts'
 import { removeDisks } from './disks.ts'
 import { uidOfDomainName } from './domain-name.ts'
 import { DomainPower } from './domain-power.ts'
-import { listDiskServers, readDefinition } from './domains.ts'
+import { listDiskServers, readDefinition, readLiveXml } from './domains.ts'
 import { explained } from './explained.ts'
 import { setGuestPassword } from './guest-password.ts'
 import { HypervisorProbe } from './hypervisor-probe.ts'
@@ -38,6 +41,7 @@ import { QemuAccess, type QemuAccessOptions } from './qemu-access.ts'
 import { SAVE_DIR } from './save-room.ts'
 import { ShutdownCauses } from './shutdown-causes.ts'
 import { readHypervisorVersion, readStats } from './stats.ts'
+import { openVncSocket } from './vnc-socket.ts'
 import { checkVolumeServer, type CheckVolumeServer } from './volume-server.ts'
 
 export interface LibvirtDriverOptions {
@@ -64,6 +68,7 @@ export interface LibvirtDriverOptions {
   hostRoot?: string
 }
 
+const HOST_ROOT = '/proc/1/root'
 const MAX_REMOVALS = 5
 const DEED_CALLS = { reset: 'reset', crashDump: 'injectNmi' } as const
 
@@ -77,11 +82,12 @@ export class LibvirtInstanceDriver implements InstanceDriver {
   readonly #access: QemuAccess
   readonly #finder: MachineFinder
   readonly #setup: MachineSetup
+  readonly #capture: DiskCapture
   readonly #checkServer: CheckVolumeServer
 
   constructor(options: LibvirtDriverOptions) {
     this.#options = options
-    const { socketPath, uri, paths, startTimeoutMs, hostRoot = '/proc/1/root' } = options
+    const { socketPath, uri, paths, startTimeoutMs, hostRoot = HOST_ROOT } = options
     const connections = options.connections ?? new LibvirtConnections({ socketPath, uri })
     this.#connections = connections
     this.#checkServer = options.checkServer ?? checkVolumeServer
@@ -101,6 +107,7 @@ export class LibvirtInstanceDriver implements InstanceDriver {
       file: join(dir, 'acceleration.json'),
     })
     this.#finder = new MachineFinder({ connections, paths, power: this.#power, causes: this.#causes })
+    this.#capture = new DiskCapture({ connections, paths, finder: this.#finder, exec: options.exec ?? defaultExec })
     this.#setup = new MachineSetup({
       ...{ connections, paths, finder: this.#finder, access: this.#access, probe: this.#probe },
       ...{ exec: options.exec ?? defaultExec, checkServer: this.#checkServer },
@@ -133,10 +140,19 @@ export class LibvirtInstanceDriver implements InstanceDriver {
     return this.#setup.ensureNics(want, signal)
   }
 
+  makeDisks(want: InstanceWant, signal: AbortSignal): Promise<void> {
+    return this.#setup.makeDisks(want, signal)
+  }
+
+  keepDisks(uid: string, disks: DiskNumbers, upTo: number, signal: AbortSignal): Promise<void> {
+    return this.#setup.keepDisks(uid, disks, upTo, signal)
+  }
+
   setPower(uid: string, action: PowerAction, signal: AbortSignal): Promise<void> {
     return explained(`power ${action}`, signal, async () => {
       const found = await this.#finder.find(uid, signal)
       if (found && action === 'on' && !isPoweredOn(found.power)) await this.#checkServers(found.ref, signal)
+      if (found?.power === 'off' && action === 'on') await this.#capture.forgetFreeze(uid)
       if (found) return this.#power.set(found, action, signal)
       if (action === 'off' || action === 'shutdown') return
       throw new TransientError('DomainMissing', 'the machine is not defined in libvirt')
@@ -158,8 +174,20 @@ export class LibvirtInstanceDriver implements InstanceDriver {
 
   setPassword(uid: string, password: GuestPassword, signal: AbortSignal): Promise<void> {
     return explained('setting a password', signal, async () =>
-      setGuestPassword(this.#connections.orders, await this.#finder.getRef(uid, signal), password, signal),
+      setGuestPassword(this.#connections.agent, await this.#finder.get(uid, signal), password, signal),
     )
+  }
+
+  capturePath(uid: string, imageUid: string): string {
+    return this.#capture.pathOf(uid, imageUid)
+  }
+
+  captureDisk(capture: CaptureWant, signal: AbortSignal): Promise<{ path: string; virtualSizeBytes: number }> {
+    return explained('copying the root disk', signal, () => this.#capture.take(capture, signal))
+  }
+
+  dropCaptures(uid: string, signal: AbortSignal): Promise<void> {
+    return explained('removing copies of the root disk', signal, () => this.#capture.drop(uid, signal))
   }
 
   remove(uid: string, signal: AbortSignal): Promise<void> {
@@ -209,6 +237,16 @@ export class LibvirtInstanceDriver implements InstanceDriver {
           throw new TransientError('MachineOff', 'the machine is off, and so is its console')
         throw error
       }
+    })
+  }
+
+  openGraphics(uid: string, signal: AbortSignal): Promise<Duplex> {
+    return explained('opening the screen', signal, async () => {
+      const found = await this.#finder.find(uid, signal)
+      if (!found || !isPoweredOn(found.power))
+        throw new TransientError('MachineOff', 'the machine is off, and so is its console')
+      const { vncSocket } = await readLiveXml(this.#connections.guest, found.ref, signal)
+      return openVncSocket(vncSocket, this.#options.hostRoot ?? HOST_ROOT, signal)
     })
   }
 

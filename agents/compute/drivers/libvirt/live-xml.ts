@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { basename } from 'node:path'
+import { diskOf } from './disk-paths.ts'
 import { volumeOfAlias } from './disk-xml.ts'
 import { portOfAlias } from './nic-xml.ts'
 import { parseXml, type XmlElement } from './xml-element.ts'
@@ -14,6 +16,10 @@ export interface LiveDomain {
   volumes: LiveVolume[]
   /** Device names of all disks, ours or not: not available for new ones. */
   targets: string[]
+  /** Numbers of its own disks, by the names of their files. */
+  rootDisk?: number
+  ephemeralDisk?: number
+  rescueDisk?: number
   vcpus: number
   memoryMiB: number
   nics: LiveNic[]
@@ -23,6 +29,8 @@ export interface LiveDomain {
   sharesMemory: boolean
   /** Sockets of vhost-user devices: QEMU does not remove them. */
   sockets: string[]
+  /** Where its VNC server listens; undefined: it has none, or is off. */
+  vncSocket?: string
 }
 
 export interface LiveNic {
@@ -40,11 +48,14 @@ export function readDomainXml(xml: string): LiveDomain {
   const root = parseXml(xml)
   const volumes: LiveVolume[] = []
   const targets: string[] = []
+  const own = new Map<string, number>()
   for (const disk of elements(root, 'disk')) {
     const target = elements(disk, 'target')[0]?.getAttribute('dev') ?? ''
     const alias = elements(disk, 'alias')[0]?.getAttribute('name') ?? ''
     const uid = volumeOfAlias(alias)
     if (target !== '') targets.push(target)
+    const numbered = diskOf(basename(elements(disk, 'source')[0]?.getAttribute('file') ?? ''))
+    if (uid === undefined && numbered) own.set(numbered.kind, numbered.number)
     if (uid !== undefined) volumes.push({ uid, alias, target })
   }
   const number = (name: string): number => Number(elements(root, name)[0]?.textContent ?? 0)
@@ -67,13 +78,22 @@ export function readDomainXml(xml: string): LiveDomain {
   const sharesMemory = elements(root, 'memoryBacking').some((backing) =>
     elements(backing, 'access').some((access) => access.getAttribute('mode') === 'shared'),
   )
+  const vncSocket = elements(root, 'graphics')
+    .filter((graphics) => graphics.getAttribute('type') === 'vnc')
+    .flatMap((graphics) => elements(graphics, 'listen').map((listen) => listen.getAttribute('socket') ?? ''))
+    .find((path) => path !== '')
+  const [rootDisk, ephemeralDisk, rescueDisk] = [own.get('root'), own.get('ephemeral'), own.get('rescue')]
   return {
     volumes,
     targets,
+    ...(rootDisk === undefined ? {} : { rootDisk }),
+    ...(ephemeralDisk === undefined ? {} : { ephemeralDisk }),
+    ...(rescueDisk === undefined ? {} : { rescueDisk }),
     nics,
     freeBuses,
     sharesMemory,
     sockets,
+    ...(vncSocket === undefined ? {} : { vncSocket }),
     vcpus: number('vcpu'),
     memoryMiB: number('memory') / 1024,
   }

@@ -39,10 +39,15 @@ export class MachineFinder {
     throw new TerminalError('ForeignDomain', `a domain that is not ours has the UUID of this machine: ${ref.name}`)
   }
 
-  async getRef(uid: string, signal: AbortSignal): Promise<DomainRef> {
+  /** @throws TransientError `DomainMissing` */
+  async get(uid: string, signal: AbortSignal): Promise<FoundDomain> {
     const found = await this.find(uid, signal)
     if (!found) throw new TransientError('DomainMissing', 'the machine is not defined in libvirt')
-    return found.ref
+    return found
+  }
+
+  async getRef(uid: string, signal: AbortSignal): Promise<DomainRef> {
+    return (await this.get(uid, signal)).ref
   }
 
   /** In the driver's terms. */
@@ -53,7 +58,7 @@ export class MachineFinder {
 
   async #tell(uid: string, found: FoundDomain, signal: AbortSignal): Promise<BackendInstance> {
     const instance = await toBackendInstance(this.#options.connections, uid, found, signal)
-    const rootBytes = await readQcow2Size(rootDiskPath(this.#options.paths, uid))
+    const rootBytes = await readQcow2Size(rootDiskPath(this.#options.paths, uid, instance.rootDisk ?? 0))
     const startLimitMs = found.starting && (await this.#options.power.startLimitMs(found))
     return {
       ...instance,

@@ -39,6 +39,7 @@ function make(more: Partial<SetupOptions> = {}): MachineSetup {
     connections: at.connections,
     finder: {
       find: async () => (at.calls.push('find'), found),
+      look: async () => undefined,
       lookAgain: async () => (at.calls.push('look'), { uid: 'u' }) as never,
     },
     access: { ensure: async () => void at.calls.push('access') },

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-import { TerminalError } from '../../../../lib/errors.ts'
+import { TerminalError, TransientError } from '../../../../lib/errors.ts'
 import type { exec as Exec } from '../../../../lib/exec.ts'
 import { Affect, METADATA_ELEMENT } from '../../../../lib/libvirt/constants.ts'
 import type { HostSwitch } from '../../../node/role.ts'
 import type { ComputePaths } from '../../paths.ts'
-import { isPoweredOn, type BackendInstance, type InstanceWant } from '../../instance-driver.ts'
+import { isPoweredOn, type BackendInstance, type DiskNumbers, type InstanceWant } from '../../instance-driver.ts'
 import type { Acceleration } from './acceleration.ts'
 import { GUEST_CALL_MS, type LibvirtConnections } from './connections.ts'
 import { defineMachine } from './define.ts'
+import { diskPaths } from './disk-paths.ts'
+import { makeDisks, removeOtherDisks } from './disks.ts'
 import { readLiveXml, type FoundDomain } from './domains.ts'
 import { explained } from './explained.ts'
 import type { HypervisorProbe } from './hypervisor-probe.ts'
@@ -23,7 +25,7 @@ import { applyVolumePlan, planVolumes } from './volumes.ts'
 
 export interface SetupOptions {
   connections: LibvirtConnections
-  finder: Pick<MachineFinder, 'find' | 'lookAgain'>
+  finder: Pick<MachineFinder, 'find' | 'look' | 'lookAgain'>
   access: Pick<QemuAccess, 'ensure'>
   probe: Pick<HypervisorProbe, 'acceleration'>
   paths: ComputePaths
@@ -55,6 +57,26 @@ export class MachineSetup {
       if (before && before.power !== 'off') await this.#mark(want, before, signal)
       else await this.#define(want, before !== undefined, signal)
       return this.#options.finder.lookAgain(want.uid, signal)
+    })
+  }
+
+  /** The disks alone. */
+  makeDisks(want: InstanceWant, signal: AbortSignal): Promise<void> {
+    const { paths, exec } = this.#options
+    return explained('making disks', signal, () => makeDisks(want, diskPaths(paths, want), exec, signal))
+  }
+
+  keepDisks(uid: string, disks: DiskNumbers, upTo: number, signal: AbortSignal): Promise<void> {
+    return explained('removing former disks', signal, async () => {
+      const found = await this.#options.finder.look(uid, signal)
+      if (found && (found.rootDisk !== disks.root || found.rescueDisk !== disks.rescue)) {
+        const said = `root disk ${found.rootDisk ?? 'unknown'} and rescue disk ${found.rescueDisk ?? 'none'}`
+        throw new TransientError(
+          'DiskInUse',
+          `the machine has ${said}, not ${disks.root} and ${disks.rescue ?? 'none'}`,
+        )
+      }
+      await removeOtherDisks(this.#options.paths, uid, disks, upTo)
     })
   }
 

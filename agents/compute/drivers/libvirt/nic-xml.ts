@@ -3,7 +3,7 @@
 import { TransientError } from '../../../../lib/errors.ts'
 import type { NicWant } from '../../instance-driver.ts'
 import { tapName, vhostUserSocket, type ComputePaths } from '../../paths.ts'
-import { FIRST_NIC_BUS } from './pci-ports.ts'
+import { addressOnBus, FIRST_NIC_BUS } from './pci-ports.ts'
 import { writeXml, type XmlTree } from './xml-tree.ts'
 
 const PORT_ALIAS = 'ua-nic-'
@@ -30,13 +30,7 @@ export function toInterface(nic: NicWant, { paths, datapath, model = 'virtio' }:
     // A function that the guest is given is the device itself.
     ...(nic.vnicType === 'direct' ? {} : { model: { '@type': model } }),
     alias: { '@name': nicAlias(nic.portUid) },
-    address: {
-      '@type': 'pci',
-      '@domain': '0x0000',
-      '@bus': `0x${nicBus(nic.slot).toString(16)}`,
-      '@slot': '0x00',
-      '@function': '0x0',
-    },
+    address: addressOnBus(nicBus(nic.slot)),
   }
   if (nic.vnicType === 'vhostuser') {
     // libvirt sets the MTU on a host device, which vhost-user has none of: the guest learns it by DHCP.

@@ -36,6 +36,13 @@ describe('planVolumes', () => {
     ],
   ])('%s', (_, live, wanted, plan) => expect(planVolumes(has(...live), wanted.map(want))).toMatchObject(plan))
 
+  test('in rescue, where its own root disk has the first name, as many can be plugged in', () => {
+    const volumes = many.slice(1).map((uid, i) => ({ uid, alias: `ua-vol-${uid}`, target: diskName(i + 2) }))
+    const live = { volumes, targets: ['vda', 'vdb', ...volumes.map(({ target }) => target)], rescueDisk: 1 }
+    expect(planVolumes(live, many.map(want))).toMatchObject({ attach: [{ index: 25 }], waiting: [] })
+    expect(planVolumes({ ...live, targets: [...live.targets, 'vdz'] }, many.map(want)).waiting).toHaveLength(1)
+  })
+
   test('the limit is the API’s', () => {
     const crd = readFileSync(new URL('../../../../crds/instances.yaml', import.meta.url), 'utf8')
     expect(

@@ -27,17 +27,22 @@ export interface VolumePlan {
 }
 
 /** Plans the changes after which the machine has exactly these volumes; each new one gets the first free device name. Pure. */
-export function planVolumes(live: Pick<LiveDomain, 'volumes' | 'targets'>, want: readonly VolumeWant[]): VolumePlan {
+export function planVolumes(
+  live: Pick<LiveDomain, 'volumes' | 'targets' | 'rescueDisk'>,
+  want: readonly VolumeWant[],
+): VolumePlan {
   const wanted = new Set(want.map((volume) => volume.uid))
   const has = new Set(live.volumes.map((volume) => volume.uid))
   const taken = new Set(live.targets)
   const attach: VolumePlan['attach'] = []
   const waiting: VolumeWant[] = []
+  // Of a machine in rescue its own root disk has one of them.
+  const end = FIRST_VOLUME_INDEX + MAX_VOLUMES + (live.rescueDisk === undefined ? 0 : 1)
   for (const volume of want) {
     if (has.has(volume.uid)) continue
     let index = FIRST_VOLUME_INDEX
     while (taken.has(diskName(index))) index++
-    if (index >= FIRST_VOLUME_INDEX + MAX_VOLUMES) {
+    if (index >= end) {
       waiting.push(volume)
       continue
     }

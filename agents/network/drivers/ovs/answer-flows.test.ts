@@ -4,15 +4,8 @@ import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import type { ProbePacket } from '../../probe/probe-frames.ts'
 import { answerFlows } from './answer-flows.ts'
-import {
-  flowAddition,
-  flowRemoval,
-  flowsToRequest,
-  readFlows,
-  readPacketIn,
-  toController,
-  TYPE,
-} from './flow-tables.ts'
+import { flowAddition, flowRemoval, flowsToRequest, readFlows, readPacketIn, toController } from './flow-tables.ts'
+import { TYPE } from './message-types.ts'
 
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex')
 const packet: ProbePacket = {
@@ -30,15 +23,15 @@ const reply = (more: number, ...entries: string[]) => ({
   type: TYPE.multipartReply,
   body: hex(`0001 000${more} 00000000 ${entries.join('')}`),
 })
-const flow = { table: 65, priority: 100, fields: hex(REG15), actions: hex(OUTPUT) }
+const flow = { table: 65, priority: 100, cookie: 1n, fields: hex(REG15), actions: hex(OUTPUT) }
 const ours = { cookie: 1n, controllerId: 0x6e70, isOfGuest: true }
 
 test('the flows that lead to a port are asked for, and read', () => {
   expect(flowsToRequest(7).toString('hex')).toBe(
     hex(`0001 0000 00000000 ff 000000 00000007 ffffffff 00000000 ${'0'.repeat(32)} 0001 0004 00000000`).toString('hex'),
   )
-  expect(readFlows(reply(0, entry, entry))).toEqual({ flows: [flow, flow], isLast: true })
-  expect(readFlows(reply(1))).toEqual({ flows: [], isLast: false })
+  expect(readFlows(reply(0, entry, entry))).toEqual({ entries: [flow, flow], isLast: true })
+  expect(readFlows(reply(1))).toEqual({ entries: [], isLast: false })
   expect(readFlows({ type: TYPE.packetIn, body: Buffer.alloc(80) })).toBeUndefined()
 })
 

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // As much of OpenFlow 1.3 (ONF TS-006; ovs-fields(7), ovs-actions(7)) as finds flows, adds and removes some, and sends and receives packets. Pure:
-// bodies of messages, after the header.
+// bodies of messages, after the header. Meters are in meters.ts, flows with one in metered-flows.ts.
 import type { Injected } from './openflow.ts'
+import { TYPE } from './message-types.ts'
+import { readPart, type Part } from './multipart.ts'
 import { NO_BUFFER, type OpenFlowMessage } from './openflow-connection.ts'
 
-export const TYPE = {
-  ...{ experimenter: 4, setConfig: 9, packetIn: 10, packetOut: 13, flowMod: 14 },
-  ...{ multipartRequest: 18, multipartReply: 19 },
-} as const
-const [MULTIPART_FLOW, MORE_FOLLOWS, APPLY_ACTIONS, OXM, OUTPUT] = [1, 1, 4, 1, 0]
+const [MULTIPART_FLOW, APPLY_ACTIONS, OXM, OUTPUT] = [1, 4, 1, 0]
 const [ADD, DELETE] = [0, 3]
 const [ANY, ALL_TABLES, NO_LIMIT, EXPERIMENTER_ACTION] = [0xffffffff, 0xff, 0xffff, 0xffff]
 const TABLES = 0xfffffff9
@@ -25,9 +23,12 @@ export interface Flow {
   actions: Buffer
 }
 
-export interface WantedFlow extends Flow {
+export interface HeldFlow extends Flow {
   cookie: bigint
-  /** It goes by itself after so many seconds. */
+}
+
+export interface WantedFlow extends HeldFlow {
+  /** It goes by itself after so many seconds; 0: never. */
   hardTimeoutSeconds: number
 }
 
@@ -62,38 +63,42 @@ export function field(number: number, value: Buffer): Buffer {
 
 /** Asks for the flows, of any table, that send packets to the port. */
 export function flowsToRequest(ofport: number): Buffer {
+  return flowsRequest({ outPort: ofport, cookie: 0n, mask: 0n })
+}
+
+/** Asks for the flows, of any table, whose cookie is this one where the mask has ones. */
+export function flowsOfRequest(cookie: bigint, mask: bigint): Buffer {
+  return flowsRequest({ outPort: ANY, cookie, mask })
+}
+
+function flowsRequest({ outPort, cookie, mask }: { outPort: number; cookie: bigint; mask: bigint }): Buffer {
   const body = Buffer.alloc(40)
   body.writeUInt16BE(MULTIPART_FLOW, 0)
   body.writeUInt8(ALL_TABLES, 8)
-  body.writeUInt32BE(ofport, 12)
+  body.writeUInt32BE(outPort, 12)
   body.writeUInt32BE(ANY, 16)
+  body.writeBigUInt64BE(cookie, 24)
+  body.writeBigUInt64BE(mask, 32)
   return Buffer.concat([body, matchOf(Buffer.alloc(0))])
 }
 
-/** One part of the answer to that. Undefined: it is another message. */
-export function readFlows({ type, body }: OpenFlowMessage): { flows: Flow[]; isLast: boolean } | undefined {
-  if (type !== TYPE.multipartReply || body.length < 8 || body.readUInt16BE(0) !== MULTIPART_FLOW) return undefined
-  const flows: Flow[] = []
-  for (let rest = body.subarray(8); rest.length >= 56;) {
-    const length = rest.readUInt16BE(0)
-    if (length < 56 || length > rest.length) break
-    flows.push(readFlow(rest.subarray(0, length)))
-    rest = rest.subarray(length)
-  }
-  return { flows, isLast: (body.readUInt16BE(2) & MORE_FOLLOWS) === 0 }
+/** One part of the answer to either. Undefined: it is another message. */
+export function readFlows(message: OpenFlowMessage): Part<HeldFlow> | undefined {
+  return readPart(message, MULTIPART_FLOW, 56, readFlow)
 }
 
-function readFlow(entry: Buffer): Flow {
+function readFlow(entry: Buffer): HeldFlow {
   const matchLength = entry.readUInt16BE(50)
   const instructions = entry.subarray(48 + padded(matchLength))
   return {
-    ...{ table: entry.readUInt8(2), priority: entry.readUInt16BE(12) },
+    ...{ table: entry.readUInt8(2), priority: entry.readUInt16BE(12), cookie: entry.readBigUInt64BE(24) },
     fields: Buffer.from(entry.subarray(52, 48 + matchLength)),
     actions: Buffer.from(applied(instructions)),
   }
 }
 
-function applied(instructions: Buffer): Buffer {
+/** The actions that are applied at once. */
+export function applied(instructions: Buffer): Buffer {
   for (let rest = instructions; rest.length >= 8;) {
     const length = rest.readUInt16BE(2)
     if (length < 8) break
@@ -104,10 +109,10 @@ function applied(instructions: Buffer): Buffer {
 }
 
 export function flowAddition(flow: WantedFlow): Buffer {
-  const instruction = Buffer.alloc(8)
-  instruction.writeUInt16BE(APPLY_ACTIONS, 0)
-  instruction.writeUInt16BE(instruction.length + flow.actions.length, 2)
-  return Buffer.concat([flowMod(ADD, flow), matchOf(flow.fields), instruction, flow.actions])
+  const apply = Buffer.alloc(8)
+  apply.writeUInt16BE(APPLY_ACTIONS, 0)
+  apply.writeUInt16BE(apply.length + flow.actions.length, 2)
+  return Buffer.concat([flowMod(ADD, flow), matchOf(flow.fields), apply, flow.actions])
 }
 
 /** Of all flows that have the cookie. */
@@ -158,6 +163,6 @@ function matchOf(fields: Buffer): Buffer {
   return match
 }
 
-function padded(bytes: number): number {
+export function padded(bytes: number): number {
   return Math.ceil(bytes / 8) * 8
 }

@@ -3,8 +3,8 @@
 import type { Duplex } from 'node:stream'
 import { connectRemote } from '../../../../lib/ovsdb/remote.ts'
 
-/** By the number that stands in each message: 1 is OpenFlow 1.0, 4 is 1.3. */
-export type OpenFlowVersion = 1 | 4
+/** By the number that stands in each message: 1 is OpenFlow 1.0, 4 is 1.3, 6 is 1.5. */
+export type OpenFlowVersion = 1 | 4 | 6
 
 export interface OpenFlowMessage {
   type: number
@@ -15,7 +15,7 @@ export interface OpenFlowMessage {
 const HEADER_BYTES = 8
 export const NO_BUFFER = 0xffffffff
 const [HELLO, ERROR, ECHO_REQUEST, ECHO_REPLY] = [0, 1, 2, 3]
-const BARRIER = { 1: { request: 18, reply: 19 }, 4: { request: 20, reply: 21 } } as const
+const BARRIER = { 1: { request: 18, reply: 19 }, 4: { request: 20, reply: 21 }, 6: { request: 20, reply: 21 } } as const
 
 /** One reader: whatever nobody waits for is given to the next who waits. Use `openOpenFlow`, and `close` in any case. */
 export class OpenFlowConnection {

@@ -14,12 +14,12 @@ import {
   flowRemoval,
   flowsToRequest,
   packetOut,
-  readFlows,
   readPacketIn,
   receivePackets,
-  TYPE,
-  type Flow,
+  readFlows,
 } from './flow-tables.ts'
+import { TYPE } from './message-types.ts'
+import { listAll } from './multipart.ts'
 import { openOpenFlow, type OpenFlowConnection } from './openflow-connection.ts'
 import { INTEGRATION_BRIDGE, toPluggedPort } from './plug-plan.ts'
 import type { SwitchView } from './switch-database.ts'
@@ -57,7 +57,7 @@ export class OvsProbeDriver implements ProbeDriver {
       const { setConfig, experimenter } = receivePackets(CONTROLLER_ID)
       connection.send(TYPE.setConfig, setConfig)
       connection.send(TYPE.experimenter, experimenter)
-      const towards = await listFlowsTo(connection, inPort, soon)
+      const towards = await listAll(connection, flowsToRequest(inPort), soon, readFlows)
       if (towards.length === 0) throw notPlugged()
       const ours = { cookie, controllerId: CONTROLLER_ID, isOfGuest: 'portUid' in request.by }
       for (const flow of answerFlows(towards, request, ours)) connection.send(TYPE.flowMod, flowAddition(flow))
@@ -108,17 +108,6 @@ async function nextAnswer(
     if (gap.aborted && error === gap.reason) return undefined
     throw error
   })
-}
-
-async function listFlowsTo(connection: OpenFlowConnection, ofport: number, signal: AbortSignal): Promise<Flow[]> {
-  const flows: Flow[] = []
-  connection.send(TYPE.multipartRequest, flowsToRequest(ofport))
-  await connection.next((message) => {
-    const part = readFlows(message)
-    if (part) flows.push(...part.flows)
-    return part?.isLast === true ? true : undefined
-  }, signal)
-  return flows
 }
 
 function ofportOf(by: ProbeRequest['by'], view: SwitchView): number {

@@ -55,6 +55,7 @@ export function toPluggedPort(row: OvsRow): PluggedPort | undefined {
     ...(instance ? { instance } : {}),
     ...(socketPath ? { socketPath, mtu: readNumber(row['mtu_request']) ?? DEFAULT_MTU } : {}),
     logicalPort: ids['iface-id'] ?? '',
+    ...(ofport !== undefined && ofport > 0 ? { ofport } : {}),
     ...(isControlled ? { controlled: { controller, bridge } } : {}),
     ...(refusal === undefined ? {} : { refusal }),
     // After a restart of the switch `ovn-installed` may be stale: without a port number no flow can refer to the port.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TerminalError, TransientError } from '../../../../lib/errors.ts'
 import type { VolumeConnection } from '../../../../lib/contract/documents.ts'
+import { OneAtATime } from '../../../../lib/one-at-a-time.ts'
 import type { NbdExporter } from '../../exports/nbd-exporter.ts'
 import type { VolumeRecords } from '../../exports/volume-records.ts'
 import type { BackendVolume, Holder, PoolStats, VolumeDriver, VolumeRequest } from '../../volume-driver.ts'
@@ -34,7 +35,7 @@ export class FileVolumeDriver implements VolumeDriver {
   readonly #options: FileVolumeDriverOptions
   /** All our work on the pool's file system goes through here; that of the daemons which serve it does not. */
   readonly #calls: PoolCalls
-  #checking: Promise<unknown> = Promise.resolve()
+  readonly #checks = new OneAtATime()
 
   constructor(options: FileVolumeDriverOptions) {
     this.#options = options
@@ -156,12 +157,10 @@ export class FileVolumeDriver implements VolumeDriver {
   /** One at a time: two concurrent checks could set different marks. */
   #check(folder: PoolFolder, isCreating: boolean): Promise<void> {
     const { path, records, marks } = this.#options
-    const check = this.#checking.then(async () => {
+    return this.#checks.run(async () => {
       const made = (await records.list()).filter((record) => record.poolPath === path && record.created)
       await checkMark(marks, { folder, poolPath: path, volumes: made.map(({ id }) => id), isCreating })
     })
-    this.#checking = check.catch(() => undefined)
-    return check
   }
 }
 
