@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { TransientError } from '../../../../lib/errors.ts'
 import { exec as defaultExec } from '../../../../lib/exec.ts'
-import { Console, Undefine } from '../../../../lib/libvirt/constants.ts'
-import { isConsoleTaken, isNoDomain, isOperationInvalid, type DomainRef } from '../../../../lib/libvirt/error.ts'
+import { Undefine } from '../../../../lib/libvirt/constants.ts'
+import { isNoDomain, isOperationInvalid, type DomainRef } from '../../../../lib/libvirt/error.ts'
 import { isRedefinition } from '../../../../lib/libvirt/events.ts'
 import type { HostSwitch } from '../../../node/role.ts'
 import { computeDir, vhostUserSocket, type ComputePaths } from '../../paths.ts'
@@ -39,6 +39,7 @@ import { MachineFinder } from './machine-finder.ts'
 import { MachineSetup, type SetupOptions } from './machine-setup.ts'
 import { QemuAccess, type QemuAccessOptions } from './qemu-access.ts'
 import { SAVE_DIR } from './save-room.ts'
+import { SerialConsoles } from './serial-consoles.ts'
 import { ShutdownCauses } from './shutdown-causes.ts'
 import { readHypervisorVersion, readStats } from './stats.ts'
 import { openVncSocket } from './vnc-socket.ts'
@@ -83,6 +84,7 @@ export class LibvirtInstanceDriver implements InstanceDriver {
   readonly #finder: MachineFinder
   readonly #setup: MachineSetup
   readonly #capture: DiskCapture
+  readonly #consoles: SerialConsoles
   readonly #checkServer: CheckVolumeServer
 
   constructor(options: LibvirtDriverOptions) {
@@ -107,6 +109,7 @@ export class LibvirtInstanceDriver implements InstanceDriver {
       file: join(dir, 'acceleration.json'),
     })
     this.#finder = new MachineFinder({ connections, paths, power: this.#power, causes: this.#causes })
+    this.#consoles = new SerialConsoles((domain, flags, signal) => connections.quick.openConsole(domain, flags, signal))
     this.#capture = new DiskCapture({ connections, paths, finder: this.#finder, exec: options.exec ?? defaultExec })
     this.#setup = new MachineSetup({
       ...{ connections, paths, finder: this.#finder, access: this.#access, probe: this.#probe },
@@ -223,21 +226,9 @@ export class LibvirtInstanceDriver implements InstanceDriver {
   }
 
   openConsole(uid: string, signal: AbortSignal, { force } = { force: true }): Promise<Duplex> {
-    return explained('opening the console', signal, async () => {
-      const domain = await this.#finder.getRef(uid, signal)
-      try {
-        return await this.#connections.quick.openConsole(domain, force ? Console.force : 0, signal)
-      } catch (error) {
-        if (isConsoleTaken(error))
-          throw new TransientError(
-            'ConsoleTaken',
-            'another has this console open: spec.force of a ConsoleAccess takes it over',
-          )
-        if (isOperationInvalid(error))
-          throw new TransientError('MachineOff', 'the machine is off, and so is its console')
-        throw error
-      }
-    })
+    return explained('opening the console', signal, async () =>
+      this.#consoles.open(uid, await this.#finder.getRef(uid, signal), force, signal),
+    )
   }
 
   openGraphics(uid: string, signal: AbortSignal): Promise<Duplex> {
