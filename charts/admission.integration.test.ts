@@ -639,6 +639,27 @@ describe('who asked for an InstanceAction', () => {
     expect(await create('asker', of('other', { type: 'CrashDump' }))).toBe('')
   }, 30_000)
 
+  test('a locked machine is changed and deleted by those who run the cloud alone', async () => {
+    const spec = { flavorRef: { name: 'small' }, imageRef: { name: 'a' }, locked: true }
+    await plane.kubectl(['create', '-f', '-', '--as', 'asker'], { input: stringify(resource('Instance', 'locked', spec)) })
+    const patch = (user: string, changes: object) =>
+      kubectl(...['-n', 'team', 'patch', 'ninst', 'locked', '--type=merge', '-p', JSON.stringify(changes), '--as', user])
+    const refused = 'Instance locked is locked: only administrators of the cloud'
+    for (const change of [{ locked: false }, { locked: null }, { runState: 'Stopped' }])
+      await expect(patch('asker', { spec: change })).rejects.toThrow(refused)
+    await expect(kubectl('-n', 'team', 'delete', 'ninst', 'locked', '--as', 'asker')).rejects.toThrow(refused)
+    await expect(kubectl('-n', 'team', 'delete', 'ninst', '--all', '--as', 'asker')).rejects.toThrow(refused)
+    // What is not of the machine.
+    await patch('asker', { metadata: { labels: { tier: 'web' }, finalizers: ['example.com/mine'] } })
+    await patch('asker', { metadata: { finalizers: null } })
+    await patch('rebooter', { spec: { runState: 'Stopped' } })
+    await expect(create('asker', of('locked', { ignoreLock: true }))).rejects.toThrow('spec.ignoreLock is for administrators')
+    expect(await create('asker', of('not-ignored', { ignoreLock: false }))).toBe('')
+    expect(await create('rebooter', of('ignored', { ignoreLock: true }))).toBe('')
+    await patch('rebooter', { spec: { locked: false } })
+    await kubectl('-n', 'team', 'delete', 'ninst', 'locked', '--as', 'asker')
+  }, 30_000)
+
   test('with them the apiserver writes it', async () => {
     await plane.kubectl(['apply', '--server-side', '-f', '-'], { input: await renderRequestedBy() })
     await until(

@@ -6,6 +6,7 @@ import { consoleCommand } from './console.ts'
 import { completion } from './completion.ts'
 import { diagram } from './diagram.ts'
 import { history } from './history.ts'
+import { LOCKS } from './lock.ts'
 import { POWER } from './power.ts'
 import { setPassword } from './set-password.ts'
 import { ssh } from './ssh.ts'
@@ -25,6 +26,7 @@ export const COMMANDS: readonly Command[] = [
   vnc,
   ...POWER,
   ...ACTIONS,
+  ...LOCKS,
   setPassword,
   supportBundle,
   backup,

@@ -425,6 +425,7 @@ export const SAMPLES: Record<string, Sample[]> = {
         configDrive: false,
         metadata: { role: 'web' },
         deletionProtection: true,
+        locked: true,
       },
       status: {
         ...COMMON,
@@ -992,7 +993,8 @@ export const SAMPLES: Record<string, Sample[]> = {
     {
       spec: {
         ...{ instanceRef: { name: 'web-1' }, type: 'Reboot', reboot: { type: 'Soft', softTimeoutSeconds: 30 } },
-        ...{ cancel: false, requestedBy: 'alice', activeDeadlineSeconds: 90, ttlSecondsAfterFinished: 3600 },
+        ...{ cancel: false, ignoreLock: false, requestedBy: 'alice' },
+        ...{ activeDeadlineSeconds: 90, ttlSecondsAfterFinished: 3600 },
       },
       status: {
         ...{ ...COMMON, state: 'Succeeded', startTime: '2026-01-01T00:00:00Z', completionTime: '2026-01-01T00:00:01Z' },

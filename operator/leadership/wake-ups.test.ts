@@ -180,6 +180,7 @@ const ELSEWHERE: Record<string, string> = {
   InstanceNotRunning: 'status.stoppedBy of a Reachability: nothing waits for it',
   InstanceRescued: 'of an InstanceAction, which fails at once: instance-action/rescue.test.ts',
   InstanceNotRescued: 'the same',
+  InstanceLocked: 'of an InstanceAction, which fails at once: instance-action/reconcile.test.ts',
   StoppedElsewhere: 'status.stoppedBy of a Reachability: nothing waits for it',
   PortSecurity: 'status.stoppedBy of a Reachability: nothing waits for it',
   NoSecurityGroup: 'status.stoppedBy of a Reachability: nothing waits for it',

@@ -229,6 +229,10 @@ export interface InstanceSpec {
    * Refuses deletion while true: set it to false first. *live*
    */
   deletionProtection?: boolean
+  /**
+   * While true, only administrators of the cloud change this, delete it, or have anything done to it but Snapshots: an InstanceAction needs spec.ignoreLock. *live*
+   */
+  locked?: boolean
 }
 /**
  * What was observed. Written by the operator alone.

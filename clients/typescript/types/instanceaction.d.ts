@@ -133,6 +133,10 @@ export interface InstanceActionSpec {
    */
   activeDeadlineSeconds?: number
   /**
+   * Whether it is done to a machine that is locked, too; for administrators of the cloud. *immutable*
+   */
+  ignoreLock?: boolean
+  /**
    * Whether it is given up. It has an effect as long as it is Pending; a Snapshot is given up until it has succeeded. *live*
    */
   cancel?: boolean

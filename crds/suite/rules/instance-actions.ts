@@ -15,6 +15,7 @@ export const INSTANCE_ACTION: RuleCase[] = [
       { 'spec.reboot': undefined },
       { 'spec.reboot': { type: 'Hard' } },
       { 'spec.activeDeadlineSeconds': 60 },
+      { 'spec.ignoreLock': true },
       { 'spec.type': 'Rebuild', 'spec.reboot': undefined, 'spec.rebuild': {} },
       { 'spec.type': 'Rescue', 'spec.reboot': undefined, 'spec.rescue': RESCUE },
       { 'spec.type': 'Snapshot', 'spec.reboot': undefined, 'spec.snapshot': {} },

@@ -111,6 +111,25 @@ test.each<[Partial<Spec>, object]>([
   expect(findGivenAction(machine, world.deps)).toEqual({ uid, notAfter: '2026-01-01T00:10:00.000Z', ...document })
 })
 
+describe('a locked machine', () => {
+  test.each<[Partial<Spec>, string | undefined]>([
+    [{ type: 'Reset' }, 'InstanceLocked'],
+    [{ reboot: { type: 'Hard' } }, 'InstanceLocked'],
+    [{ type: 'Reset', ignoreLock: false }, 'InstanceLocked'],
+    [{ type: 'Reset', ignoreLock: true }, undefined],
+    [{ type: 'Snapshot' }, undefined],
+  ])('%j: %s', async (spec, reason) => {
+    machine = putMachine({ locked: true })
+    const made = action('x', spec)
+    world.put('instanceActions', made)
+    const outcome = await reconcile(made)
+    const isRefused = made.status?.state === 'Failed'
+    expect({ isRefused, reason: isRefused && 'reason' in outcome ? outcome.reason : undefined }).toEqual({
+      ...{ isRefused: reason !== undefined, reason },
+    })
+  })
+})
+
 describe('one at a time', () => {
   test('the others wait, say for what, and go on in the order in which they were made', async () => {
     const [first, second, third] = [action('a'), action('b', { type: 'Reset' }), action('c')]

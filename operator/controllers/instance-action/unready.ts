@@ -17,6 +17,8 @@ const OWN_SYSTEM: ReadonlySet<string> = new Set(['Rebuild', 'Rescue', 'SetAdminP
 /** Those that need no guest; the last two not even a machine that is to run. */
 const OF_ANY_POWER: ReadonlySet<string> = new Set(['Rebuild', 'Rescue', 'Unrescue'])
 const APART_FROM_POWER: ReadonlySet<string> = new Set(['Rescue', 'Unrescue'])
+/** Those that leave the machine as it is: Nova makes them of locked ones, too. */
+const APART_FROM_LOCK: ReadonlySet<string> = new Set(['Snapshot'])
 
 /** As Nova has it: of one that runs, is off, paused or suspended. */
 function findUnmade(name: string, status: Instance['status']): Unready | undefined {
@@ -33,6 +35,11 @@ export function findUnready(
 ): Unready | undefined {
   const name = `Instance ${metadata.namespace}/${metadata.name}`
   const { runState = 'Running' } = machine
+  if (machine.locked === true && spec.ignoreLock !== true && !APART_FROM_LOCK.has(spec.type)) {
+    const help =
+      'ask an administrator of the cloud, who may set its spec.locked to false, or do this with spec.ignoreLock'
+    return { reason: 'InstanceLocked', message: `${name} is locked: ${help}`, isFinal: true }
+  }
   if (isRescued && OWN_SYSTEM.has(spec.type)) {
     const message = `${name} is in rescue: an InstanceAction of type Unrescue ends that`
     return { reason: 'InstanceRescued', message, isFinal: true }
