@@ -12,7 +12,7 @@ const SUPPORTED: Readonly<Record<string, readonly string[]>> = {
   hw_disk_bus: ['virtio'],
   hw_vif_model: ['virtio', 'e1000e'],
   hw_rng_model: ['virtio'],
-  hw_firmware_type: ['bios'],
+  hw_firmware_type: ['bios', 'uefi'],
   hw_firmware_stateless: ['false'],
   os_secure_boot: ['disabled', 'optional'],
   hw_tpm_version: [],
@@ -42,6 +42,13 @@ export const JUDGED_PROPERTIES: readonly string[] = [...Object.keys(SUPPORTED), 
 /** Whether the disks of a machine that is rescued with this image keep their names in the guest. Pure. */
 export function keepsDiskNames(properties: Readonly<Record<string, string>>): boolean {
   return Object.keys(OF_RESCUE).some((name) => Object.hasOwn(properties, name))
+}
+
+export type Firmware = 'bios' | 'uefi'
+
+/** Whether a machine of this image begins with UEFI firmware. Pure. */
+export function isUefi(properties: Readonly<Record<string, string>>): boolean {
+  return properties['hw_firmware_type']?.toLowerCase() === 'uefi'
 }
 
 /** As `findUnsupported`, of an image that a machine is to be rescued with. Pure. */

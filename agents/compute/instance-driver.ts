@@ -2,6 +2,7 @@
 import type { NumaTopology } from '../../lib/contract/documents.ts'
 import type { Duplex } from 'node:stream'
 import type { ObservedNic, VolumeConnection } from '../../lib/contract/documents.ts'
+import type { Firmware } from '../../lib/image-properties.ts'
 import type { Deed } from './action-record.ts'
 
 /** Volumes that one machine may have at a time: `maxItems` of an Instance's spec.volumes (a test compares them). */
@@ -154,6 +155,8 @@ export interface HypervisorFacts {
   version: string
   acceleration: 'kvm' | 'qemu'
   accelerationReason?: string
+  /** What machines can begin with. */
+  firmware?: Firmware[]
 }
 
 export interface InstanceStats {

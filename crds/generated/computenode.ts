@@ -215,6 +215,14 @@ export interface ComputeNodeStatus {
      */
     acceleration?: 'kvm' | 'qemu'
     /**
+     * What machines can begin with: bios, uefi.
+     *
+     * @maxItems 8
+     *
+     * Items: One of them.
+     */
+    firmware?: string[]
+    /**
      * Why there is no kvm.
      */
     accelerationReason?: string

@@ -365,6 +365,7 @@ export const SAMPLES: Record<string, Sample[]> = {
           hypervisorType: 'QEMU',
           hypervisorVersion: '10.0.0',
           acceleration: 'qemu',
+          firmware: ['bios', 'uefi'],
           accelerationReason: 'no virtualization extensions',
           dpdk: true,
           dpdkVersion: 'DPDK 24.11.8',

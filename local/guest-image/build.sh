@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Runs in the nodes' root file system (chroot, /tmp a tmpfs, /mnt the output, /srv this folder): makes guest.raw and guest.qcow2, a
-# disk with its own boot loader (MBR, one FAT16 partition, syslinux) and the test guest in an initramfs. No mount, no loop device.
+# disk with its own boot loader (MBR, one FAT16 partition, syslinux, for BIOS and UEFI) and the test guest in an initramfs. No mount, no loop device.
 set -euo pipefail
 size_mib=32
 kernel=/usr/lib/guest-kernel
@@ -36,6 +36,8 @@ add_modules order net/core/failover drivers/net/net_failover drivers/net/virtio_
   fs/isofs/isofs drivers/input/evdev drivers/acpi/button
 # Loaded by who needs them: while read -r m; do insmod /mod/$m.ko; done < /mod/vlan
 add_modules vlan net/llc/llc net/802/stp net/802/garp net/802/mrp net/8021q/8021q
+# Mounted by who looks at the firmware's variables.
+add_modules efi fs/efivarfs/efivarfs
 # Loaded when the guest is up: no boot waits for its agent.
 add_modules agent drivers/char/virtio_console
 for file in /usr/sbin/{dropbear,qemu-ga} $(ldd /usr/sbin/{dropbear,qemu-ga} | grep -o '\s/[^ ]*' | grep -v ':$' | sort -u); do
@@ -65,5 +67,8 @@ printf '\x55\xaa' | dd of=$disk bs=1 seek=510 conv=notrunc status=none
 mformat -i $disk@@1M -T $sectors -h 64 -s 32 -H 2048 -N 4e455048 -v GUEST ::
 printf 'DEFAULT l\nPROMPT 0\nLABEL l\n LINUX /vmlinuz\n INITRD /initrd.gz\n APPEND %s\n' "$options" > /tmp/syslinux.cfg
 mcopy -i $disk@@1M /tmp/vmlinuz /tmp/initrd.gz /tmp/syslinux.cfg ::
+mmd -i $disk@@1M ::/EFI ::/EFI/BOOT
+mcopy -i $disk@@1M /usr/lib/SYSLINUX.EFI/efi64/syslinux.efi ::/EFI/BOOT/BOOTX64.EFI
+mcopy -i $disk@@1M /usr/lib/syslinux/modules/efi64/ldlinux.e64 ::/EFI/BOOT/
 syslinux --install --offset $((2048 * 512)) $disk
 qemu-img convert -c -f raw -O qcow2 $disk /mnt/guest.qcow2

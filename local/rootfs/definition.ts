@@ -7,7 +7,7 @@ export const SUITE = 'trixie'
 /** What local/guest-image/build.sh runs; Debian's base has the rest. */
 export const GUEST_IMAGE_PACKAGES = [
   ...['busybox-static', 'dropbear-bin', 'qemu-guest-agent'],
-  ...['mtools', 'syslinux', 'syslinux-common'],
+  ...['mtools', 'syslinux', 'syslinux-common', 'syslinux-efi'],
 ] as const
 
 /** Without recommends: what a daemon needs at run time and does not depend on (DPDK's plug-ins) is named. */

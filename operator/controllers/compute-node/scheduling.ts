@@ -46,6 +46,7 @@ export function toNodeFacts(
     acceleration,
     hypervisorType: inventory.hypervisorType,
     hypervisorVersion: inventory.hypervisorVersion,
+    hasUefi: inventory.firmware?.includes('uefi') ?? false,
     address: inventory.address,
     vhostUser: inventory.dpdk ?? false,
     physicalNetworks: inventory.physicalNetworks ?? [],

@@ -87,6 +87,7 @@ export function recordInventory(inventory: Inventory, before?: StatusInventory):
           hypervisorType: hypervisor.type,
           hypervisorVersion: hypervisor.version,
           acceleration: hypervisor.acceleration,
+          ...(hypervisor.firmware === undefined ? {} : { firmware: hypervisor.firmware }),
           ...(hypervisor.accelerationReason === undefined
             ? {}
             : { accelerationReason: hypervisor.accelerationReason.slice(0, 512) }),

@@ -19,6 +19,11 @@ test.each<[Record<string, string>, string | undefined]>([
   [{ hw_vm_mode: 'HV' }, undefined],
   [{ hw_vm_mode: 'xen' }, 'runs vm mode hvm, the image asks for xen'],
   [{ vm_mode: 'exe' }, 'runs vm mode hvm, the image asks for exe'],
+  [{ hw_firmware_type: 'bios' }, undefined],
+  [
+    { hw_firmware_type: 'UEFI' },
+    'has no UEFI firmware, which the image asks for: install ovmf and restart libvirtd there',
+  ],
   [{ img_hv_requested_version: '>=10.0' }, undefined],
   [{ img_hv_requested_version: '>=10.0.2, <11' }, undefined],
   [{ img_hv_requested_version: '>10.0.2' }, VERSION('>10.0.2')],
@@ -36,4 +41,11 @@ test.each<[Record<string, string>, string | undefined]>([
 test('a node with KVM has both; one that does not say its version has any', () => {
   const imageProperties = { img_hv_type: 'kvm', img_hv_requested_version: '>99' }
   expect(refusalOf(imagePropertiesFilter, { acceleration: 'kvm' }, { imageProperties })).toBeUndefined()
+})
+
+test('a node with UEFI firmware takes both', () => {
+  for (const hw_firmware_type of ['uefi', 'bios'])
+    expect(
+      refusalOf(imagePropertiesFilter, { hasUefi: true }, { imageProperties: { hw_firmware_type } }),
+    ).toBeUndefined()
 })

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isUefi } from '../../../lib/image-properties.ts'
 import type { SharedFacts } from '../nodes/node-facts.ts'
 import type { ClassFilter } from './filter.ts'
 import { compareVersions } from './versions.ts'
@@ -9,7 +10,7 @@ const VM_MODE = 'hvm'
 /** As Nova reads them, too. */
 const NAMES_OF_VM_MODE = [VM_MODE, 'hv', 'baremetal']
 
-/** What an image has to have to run: architecture, hypervisor type and version, and vm mode, by their Glance names, old ones too. */
+/** What an image has to have to run: architecture, hypervisor type and version, vm mode, and firmware, by their Glance names, old ones too. */
 export const imagePropertiesFilter: ClassFilter = {
   name: 'ImagePropertiesFilter',
   by: 'class',
@@ -25,6 +26,8 @@ export const imagePropertiesFilter: ClassFilter = {
     const mode = one('hw_vm_mode', 'vm_mode')
     if (mode !== undefined && !NAMES_OF_VM_MODE.includes(mode.toLowerCase()))
       return `runs vm mode ${VM_MODE}, the image asks for ${mode}`
+    if (isUefi(imageProperties) && node.hasUefi !== true)
+      return 'has no UEFI firmware, which the image asks for: install ovmf and restart libvirtd there'
     const version = one('img_hv_requested_version', 'hypervisor_version_requires')
     if (version === undefined || node.hypervisorVersion === undefined) return undefined
     return isSatisfied(node.hypervisorVersion, version)

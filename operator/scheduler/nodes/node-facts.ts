@@ -24,6 +24,8 @@ export interface SharedFacts {
   hypervisorType?: string | undefined
   /** Such as 10.0.0. */
   hypervisorVersion?: string | undefined
+  /** Machines can begin with UEFI firmware there. */
+  hasUefi?: boolean
   /** HostAggregates that it is in, in the order of their names. */
   aggregates?: readonly Aggregate[]
 }

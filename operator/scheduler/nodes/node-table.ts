@@ -488,4 +488,7 @@ class RowView implements NodeRow {
   get hypervisorVersion(): string | undefined {
     return this.#facts.hypervisorVersion
   }
+  get hasUefi(): boolean {
+    return this.#facts.hasUefi === true
+  }
 }

@@ -72,7 +72,10 @@ export class FakeInstanceDriver implements InstanceDriver {
   holdsNics = false
 
   async probe(): Promise<HypervisorFacts> {
-    return { type: 'fake', version: '1', acceleration: 'qemu', accelerationReason: 'fake machines run nothing' }
+    return {
+      ...{ type: 'fake', version: '1', acceleration: 'qemu', accelerationReason: 'fake machines run nothing' },
+      firmware: ['bios', 'uefi'],
+    }
   }
   async find(uid: string): Promise<BackendInstance | undefined> {
     this.#fail('find')

@@ -324,12 +324,21 @@ describe('toDomainXml', () => {
   test.each([
     ['hw_disk_bus', 'ide'],
     ['hw_vif_model', '"><x/>'],
-    ['hw_firmware_type', 'uefi'],
+    ['hw_firmware_type', 'coreboot'],
     ['hw_tpm_version', '2.0'],
     ['os_secure_boot', 'required'],
   ])('image property %s=%s is refused by name', (name, value) => {
     const nics = [nicWant({ portUid: PORT })]
     expect(() => xmlOf({ nics, properties: { [name]: value } })).toThrow(name)
+  })
+
+  test('firmware: libvirt’s own BIOS, or UEFI with the machine’s variables beside its disks', () => {
+    for (const properties of [{}, { hw_firmware_type: 'bios' }] as Record<string, string>[])
+      expect(xmlOf({ properties })).toMatch(/<os>\s*<type arch="x86_64" machine="q35">hvm<\/type>\s*<smbios/)
+    const uefi = xmlOf({ properties: { hw_firmware_type: 'UEFI' } })
+    expect(uefi).toContain('<os firmware="efi">')
+    expect(uefi).toContain('<feature enabled="no" name="secure-boot"/>')
+    expect(uefi).toMatch(/<nvram>[^<]*\/instances\/[^<]*\/uefi-variables\.fd<\/nvram>/)
   })
 
   test.each([

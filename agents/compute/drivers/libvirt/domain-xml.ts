@@ -7,6 +7,7 @@ import { consoleLog, type ComputePaths } from '../../paths.ts'
 import { toMarkedNic } from '../marked-nic.ts'
 import type { InstanceWant } from '../../instance-driver.ts'
 import { domainName, domainUuid } from './domain-name.ts'
+import { toOs } from './firmware.ts'
 import { toDisks } from './machine-disks.ts'
 import { markTree, METADATA_NAMESPACE, METADATA_PREFIX } from './metadata.ts'
 import { toInterface } from './nic-xml.ts'
@@ -48,7 +49,7 @@ export function toDomainXml(want: InstanceWant, context: DomainContext): string 
       '#': String(want.vcpus),
     },
     sysinfo: sysinfo(want),
-    os: { type: { '@arch': 'x86_64', '@machine': 'q35', '#': 'hvm' }, smbios: { '@mode': 'sysinfo' } },
+    os: toOs(want, context.paths),
     features: { acpi: {}, apic: {}, ...(acceleration === 'qemu' ? codeBuffer() : {}) },
     cpu: { ...cpu(acceleration), ...numa.cpu },
     clock: { '@offset': 'utc' },

@@ -32,6 +32,7 @@ import { uidOfDomainName } from './domain-name.ts'
 import { DomainPower } from './domain-power.ts'
 import { listDiskServers, readDefinition, readLiveXml } from './domains.ts'
 import { explained } from './explained.ts'
+import { readFirmware } from './firmware.ts'
 import { setGuestPassword } from './guest-password.ts'
 import { HypervisorProbe } from './hypervisor-probe.ts'
 import { listFound } from './listing.ts'
@@ -119,8 +120,9 @@ export class LibvirtInstanceDriver implements InstanceDriver {
     })
   }
 
-  probe(signal: AbortSignal): Promise<HypervisorFacts> {
-    return this.#probe.facts(signal)
+  async probe(signal: AbortSignal): Promise<HypervisorFacts> {
+    const facts = await this.#probe.facts(signal)
+    return { ...facts, firmware: await readFirmware(this.#connections.quick, signal) }
   }
 
   find(uid: string, signal: AbortSignal): Promise<BackendInstance | undefined> {
