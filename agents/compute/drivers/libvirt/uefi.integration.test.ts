@@ -33,7 +33,12 @@ async function runIn(want: InstanceWant, line: string, said: RegExp): Promise<st
   const log = async (): Promise<string> =>
     (await driver.readConsoleLog(want.uid, 1 << 20)).subarray(before).toString('latin1')
   let seen = ''
-  await until(async () => (seen = await log()).includes('MARK login'), () => seen.slice(-800), 120_000, 250)
+  await until(
+    async () => (seen = await log()).includes('MARK login'),
+    () => seen.slice(-800),
+    120_000,
+    250,
+  )
   const console1 = await driver.openConsole(want.uid, signal)
   let output = ''
   console1.on('error', () => undefined).on('data', (chunk: Buffer) => (output += chunk.toString('latin1')))
