@@ -10,13 +10,17 @@ const SUPPORTED: Readonly<Record<string, readonly string[]>> = {
   hw_emulation_architecture: ['x86_64'],
   hw_machine_type: ['q35'],
   hw_disk_bus: ['virtio'],
+  hw_input_bus: ['virtio', 'usb'],
+  hw_pointer_model: ['ps2mouse', 'usbtablet'],
+  hw_video_model: ['vga', 'virtio', 'bochs', 'cirrus', 'none'],
+  hw_watchdog_action: ['disabled', 'none', 'reset', 'poweroff', 'pause'],
   hw_vif_model: ['virtio', 'e1000e'],
   hw_rng_model: ['virtio'],
   hw_firmware_type: ['bios', 'uefi'],
   hw_firmware_stateless: ['false'],
-  os_secure_boot: ['disabled', 'optional'],
-  hw_tpm_version: [],
-  hw_tpm_model: [],
+  os_secure_boot: ['disabled', 'optional', 'required'],
+  hw_tpm_version: ['2.0'],
+  hw_tpm_model: ['tpm-tis', 'tpm-crb'],
   hw_mem_encryption: ['false'],
   hw_mem_encryption_model: [],
   hw_ephemeral_encryption: ['false'],
@@ -44,11 +48,22 @@ export function keepsDiskNames(properties: Readonly<Record<string, string>>): bo
   return Object.keys(OF_RESCUE).some((name) => Object.hasOwn(properties, name))
 }
 
-export type Firmware = 'bios' | 'uefi'
+export type Firmware = 'bios' | 'uefi' | 'secure-boot'
 
-/** Whether a machine of this image begins with UEFI firmware. Pure. */
-export function isUefi(properties: Readonly<Record<string, string>>): boolean {
-  return properties['hw_firmware_type']?.toLowerCase() === 'uefi'
+/** What a machine of this image begins with; `secure-boot`: UEFI that starts nothing unsigned. Pure. */
+export function firmwareOf(properties: Readonly<Record<string, string>>): Firmware {
+  if (properties['hw_firmware_type']?.toLowerCase() !== 'uefi') return 'bios'
+  return properties['os_secure_boot']?.toLowerCase() === 'required' ? 'secure-boot' : 'uefi'
+}
+
+/** Whether a machine of this image has a TPM 2.0. Pure. */
+export function hasTpm(properties: Readonly<Record<string, string>>): boolean {
+  return properties['hw_tpm_version'] !== undefined
+}
+
+/** Whether a machine of this image is set up for Windows, as Nova does it. Pure. */
+export function isWindows(properties: Readonly<Record<string, string>>): boolean {
+  return properties['os_type']?.toLowerCase() === 'windows'
 }
 
 /** As `findUnsupported`, of an image that a machine is to be rescued with. Pure. */
@@ -58,7 +73,16 @@ export function findUnsupportedForRescue(properties: Readonly<Record<string, str
 
 /** The first property that is not supported, in a sentence that says what to write instead; undefined when all are. Pure. */
 export function findUnsupported(properties: Readonly<Record<string, string>>): string | undefined {
-  return findOther(properties, SUPPORTED)
+  return findOther(properties, SUPPORTED) ?? findAlone(properties)
+}
+
+/** One that means nothing without another. */
+function findAlone(properties: Readonly<Record<string, string>>): string | undefined {
+  if (properties['os_secure_boot']?.toLowerCase() === 'required' && firmwareOf(properties) === 'bios')
+    return 'image property os_secure_boot is "required"; that needs hw_firmware_type uefi, too'
+  if (properties['hw_tpm_model'] !== undefined && !hasTpm(properties))
+    return `image property hw_tpm_model is "${properties['hw_tpm_model']}"; that needs hw_tpm_version 2.0, too`
+  return undefined
 }
 
 function findOther(

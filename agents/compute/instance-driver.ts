@@ -157,6 +157,8 @@ export interface HypervisorFacts {
   accelerationReason?: string
   /** What machines can begin with. */
   firmware?: Firmware[]
+  /** Of TPMs that they can have. */
+  tpmVersions?: string[]
 }
 
 export interface InstanceStats {

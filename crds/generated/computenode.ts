@@ -215,13 +215,21 @@ export interface ComputeNodeStatus {
      */
     acceleration?: 'kvm' | 'qemu'
     /**
-     * What machines can begin with: bios, uefi.
+     * What machines can begin with: bios, uefi, secure-boot.
      *
      * @maxItems 8
      *
      * Items: One of them.
      */
     firmware?: string[]
+    /**
+     * Versions of the TPM that machines can have, such as 2.0.
+     *
+     * @maxItems 8
+     *
+     * Items: One of them.
+     */
+    tpmVersions?: string[]
     /**
      * Why there is no kvm.
      */

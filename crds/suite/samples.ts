@@ -366,6 +366,7 @@ export const SAMPLES: Record<string, Sample[]> = {
           hypervisorVersion: '10.0.0',
           acceleration: 'qemu',
           firmware: ['bios', 'uefi'],
+          tpmVersions: ['2.0'],
           accelerationReason: 'no virtualization extensions',
           dpdk: true,
           dpdkVersion: 'DPDK 24.11.8',

@@ -26,5 +26,5 @@ test('its guest finds the firmware’s tables, on a node that says that it has i
   const { vm, door } = await project.bootGuests({ vm: {} })
   expect(await door.ssh(vm, 'ls /sys/firmware/efi')).toContain('efivars')
   const node = await project.test.client.get<ComputeNode>(COMPUTE_NODE, { name: vm.status?.node ?? '' })
-  expect(node.status?.inventory?.firmware).toEqual(['bios', 'uefi'])
+  expect(node.status?.inventory?.firmware).toEqual(['bios', 'uefi', 'secure-boot'])
 }, 180_000)

@@ -90,8 +90,10 @@ export const Inventory = z.object({
       /** `kvm` only once a guest has really run with it; otherwise `qemu`, and why. */
       acceleration: z.enum(['kvm', 'qemu']),
       accelerationReason: text(1024).optional(),
-      /** `bios`, `uefi`: what machines can begin with. Absent: the agent is an older one, and all begin with a BIOS. */
+      /** `bios`, `uefi`, `secure-boot`: what machines can begin with. Absent: the agent is an older one, and all begin with a BIOS. */
       firmware: z.array(text(16)).max(8).optional(),
+      /** Of TPMs that machines can have, such as `2.0`. Absent: the agent is an older one, and none has one. */
+      tpmVersions: z.array(text(16)).max(8).optional(),
     })
     .optional(),
   /**

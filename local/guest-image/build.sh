@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Runs in the nodes' root file system (chroot, /tmp a tmpfs, /mnt the output, /srv this folder): makes guest.raw and guest.qcow2, a
-# disk with its own boot loader (MBR, one FAT16 partition, syslinux, for BIOS and UEFI) and the test guest in an initramfs. No mount, no loop device.
+# disk with its own boot loaders (MBR, one FAT16 partition, syslinux for BIOS, Debian's signed shim and GRUB for UEFI) and the test guest in an
+# initramfs. No mount, no loop device.
 set -euo pipefail
 size_mib=32
 kernel=/usr/lib/guest-kernel
@@ -68,7 +69,11 @@ mformat -i $disk@@1M -T $sectors -h 64 -s 32 -H 2048 -N 4e455048 -v GUEST ::
 printf 'DEFAULT l\nPROMPT 0\nLABEL l\n LINUX /vmlinuz\n INITRD /initrd.gz\n APPEND %s\n' "$options" > /tmp/syslinux.cfg
 mcopy -i $disk@@1M /tmp/vmlinuz /tmp/initrd.gz /tmp/syslinux.cfg ::
 mmd -i $disk@@1M ::/EFI ::/EFI/BOOT
-mcopy -i $disk@@1M /usr/lib/SYSLINUX.EFI/efi64/syslinux.efi ::/EFI/BOOT/BOOTX64.EFI
-mcopy -i $disk@@1M /usr/lib/syslinux/modules/efi64/ldlinux.e64 ::/EFI/BOOT/
+mcopy -i $disk@@1M $kernel/usr/lib/shim/shimx64.efi.signed ::/EFI/BOOT/BOOTX64.EFI
+mcopy -i $disk@@1M $kernel/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed ::/EFI/BOOT/grubx64.efi
+# Where GRUB was signed to look.
+mmd -i $disk@@1M ::/EFI/debian
+printf 'linux /vmlinuz %s\ninitrd /initrd.gz\nboot\n' "$options" > /tmp/grub.cfg
+mcopy -i $disk@@1M /tmp/grub.cfg ::/EFI/debian/
 syslinux --install --offset $((2048 * 512)) $disk
 qemu-img convert -c -f raw -O qcow2 $disk /mnt/guest.qcow2

@@ -7,7 +7,7 @@ export const SUITE = 'trixie'
 /** What local/guest-image/build.sh runs; Debian's base has the rest. */
 export const GUEST_IMAGE_PACKAGES = [
   ...['busybox-static', 'dropbear-bin', 'qemu-guest-agent'],
-  ...['mtools', 'syslinux', 'syslinux-common', 'syslinux-efi'],
+  ...['mtools', 'syslinux', 'syslinux-common'],
 ] as const
 
 /** Without recommends: what a daemon needs at run time and does not depend on (DPDK's plug-ins) is named. */
@@ -25,7 +25,7 @@ export const PACKAGES = [
     'curl',
     'openssh-client',
   ],
-  ...['qemu-system-x86', 'qemu-utils', 'qemu-block-extra', 'seabios', 'ovmf', 'ipxe-qemu'],
+  ...['qemu-system-x86', 'qemu-utils', 'qemu-block-extra', 'seabios', 'ovmf', 'ipxe-qemu', 'swtpm', 'swtpm-tools'],
   ...['libvirt-daemon', 'libvirt-clients', 'libvirt-daemon-driver-qemu', 'libvirt-daemon-driver-storage'],
   ...['libvirt-daemon-driver-network', 'libvirt-daemon-driver-interface', 'libvirt-daemon-driver-nodedev'],
   ...['libvirt-daemon-driver-secret', 'libvirt-daemon-driver-nwfilter'],
@@ -47,12 +47,12 @@ export const EXCLUDED_PATHS = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/sha
 const BEFORE_PACKAGES =
   'printf "#!/bin/sh\\nexit 101\\n" > "$1/usr/sbin/policy-rc.d"; chmod 755 "$1/usr/sbin/policy-rc.d"'
 
-/** The guest's kernel, unpacked and not installed: no initramfs, no boot loader, nothing of it in the node's own paths. Run in sh. */
+/** The guest's kernel and the signed boot loaders, unpacked and not installed: no initramfs, nothing of it in the node's own paths. Run in sh. */
 export const UNPACK_GUEST_KERNEL = `cd /tmp
 package=$(apt-cache depends linux-image-cloud-amd64 | sed -n "s/.*Depends: \\(linux-image-6[^ ]*\\).*/\\1/p" | head -n 1)
-apt-get download "$package"
-dpkg -x linux-image-*.deb /usr/lib/guest-kernel
-rm linux-image-*.deb`
+apt-get download "$package" shim-signed grub-efi-amd64-signed
+for package in linux-image-*.deb shim-signed_*.deb grub-efi-amd64-signed_*.deb; do dpkg -x "$package" /usr/lib/guest-kernel; done
+rm *.deb`
 
 const GUEST_KERNEL = `
 set -e

@@ -88,6 +88,7 @@ export function recordInventory(inventory: Inventory, before?: StatusInventory):
           hypervisorVersion: hypervisor.version,
           acceleration: hypervisor.acceleration,
           ...(hypervisor.firmware === undefined ? {} : { firmware: hypervisor.firmware }),
+          ...(hypervisor.tpmVersions === undefined ? {} : { tpmVersions: hypervisor.tpmVersions }),
           ...(hypervisor.accelerationReason === undefined
             ? {}
             : { accelerationReason: hypervisor.accelerationReason.slice(0, 512) }),

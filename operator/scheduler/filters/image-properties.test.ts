@@ -43,9 +43,21 @@ test('a node with KVM has both; one that does not say its version has any', () =
   expect(refusalOf(imagePropertiesFilter, { acceleration: 'kvm' }, { imageProperties })).toBeUndefined()
 })
 
-test('a node with UEFI firmware takes both', () => {
+test('a node with UEFI firmware takes both, and Secure Boot where it has it', () => {
+  const secure = { hw_firmware_type: 'uefi', os_secure_boot: 'required' }
+  const refusal = (firmware: string[], imageProperties: Record<string, string>) =>
+    refusalOf(imagePropertiesFilter, { firmware }, { imageProperties })
   for (const hw_firmware_type of ['uefi', 'bios'])
-    expect(
-      refusalOf(imagePropertiesFilter, { hasUefi: true }, { imageProperties: { hw_firmware_type } }),
-    ).toBeUndefined()
+    expect(refusal(['bios', 'uefi'], { hw_firmware_type })).toBeUndefined()
+  expect(refusal(['bios', 'uefi'], secure)).toMatch(/^has no UEFI firmware with Secure Boot, .* install ovmf/)
+  expect(refusal(['bios', 'uefi', 'secure-boot'], secure)).toBeUndefined()
+})
+
+test('a TPM is had where swtpm is', () => {
+  const imageProperties = { hw_tpm_version: '2.0' }
+  const refusal = (tpmVersions?: string[]) =>
+    refusalOf(imagePropertiesFilter, tpmVersions ? { tpmVersions } : {}, { imageProperties })
+  expect(refusal()).toMatch(/^has no TPM 2.0 for its machines, .* install swtpm/)
+  expect(refusal(['1.2'])).toBeDefined()
+  expect(refusal(['1.2', '2.0'])).toBeUndefined()
 })

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isUefi } from '../../../lib/image-properties.ts'
+import { firmwareOf, type Firmware } from '../../../lib/image-properties.ts'
 import type { SharedFacts } from '../nodes/node-facts.ts'
 import type { ClassFilter } from './filter.ts'
 import { compareVersions } from './versions.ts'
@@ -7,10 +7,13 @@ import { compareVersions } from './versions.ts'
 /** Nodes run machines of x86_64 alone so far. */
 const ARCHITECTURE = 'x86_64'
 const VM_MODE = 'hvm'
+const FIRMWARE: Record<Firmware, string> = {
+  ...{ bios: 'BIOS', uefi: 'UEFI firmware', 'secure-boot': 'UEFI firmware with Secure Boot' },
+}
 /** As Nova reads them, too. */
 const NAMES_OF_VM_MODE = [VM_MODE, 'hv', 'baremetal']
 
-/** What an image has to have to run: architecture, hypervisor type and version, vm mode, and firmware, by their Glance names, old ones too. */
+/** What an image has to have to run: architecture, hypervisor type and version, vm mode, firmware and TPM, by their Glance names, old ones too. */
 export const imagePropertiesFilter: ClassFilter = {
   name: 'ImagePropertiesFilter',
   by: 'class',
@@ -26,8 +29,12 @@ export const imagePropertiesFilter: ClassFilter = {
     const mode = one('hw_vm_mode', 'vm_mode')
     if (mode !== undefined && !NAMES_OF_VM_MODE.includes(mode.toLowerCase()))
       return `runs vm mode ${VM_MODE}, the image asks for ${mode}`
-    if (isUefi(imageProperties) && node.hasUefi !== true)
-      return 'has no UEFI firmware, which the image asks for: install ovmf and restart libvirtd there'
+    const firmware = firmwareOf(imageProperties)
+    if (firmware !== 'bios' && node.firmware?.includes(firmware) !== true)
+      return `has no ${FIRMWARE[firmware]}, which the image asks for: install ovmf and restart libvirtd there`
+    const tpm = imageProperties['hw_tpm_version']
+    if (tpm !== undefined && node.tpmVersions?.includes(tpm) !== true)
+      return `has no TPM ${tpm} for its machines, which the image asks for: install swtpm and swtpm-tools and restart libvirtd there`
     const version = one('img_hv_requested_version', 'hypervisor_version_requires')
     if (version === undefined || node.hypervisorVersion === undefined) return undefined
     return isSatisfied(node.hypervisorVersion, version)

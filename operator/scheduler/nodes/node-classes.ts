@@ -67,9 +67,9 @@ export class NodeClasses {
 /** Each field by name, so that nothing of a single node makes it a class of its own. */
 export function sharedOf(facts: SharedFacts): SharedFacts {
   const { up, closed, hypervisor, zone, acceleration, hypervisorType, hypervisorVersion } = facts
-  const { vhostUser = false, hasUefi = false, physicalNetworks = [], aggregates = [] } = facts
+  const { vhostUser = false, firmware = [], tpmVersions = [], physicalNetworks = [], aggregates = [] } = facts
   return {
     ...{ up, closed, hypervisor, zone, acceleration, vhostUser, physicalNetworks, aggregates },
-    ...{ hypervisorType, hypervisorVersion, hasUefi },
+    ...{ hypervisorType, hypervisorVersion, firmware, tpmVersions },
   }
 }

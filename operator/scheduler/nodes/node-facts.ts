@@ -24,8 +24,10 @@ export interface SharedFacts {
   hypervisorType?: string | undefined
   /** Such as 10.0.0. */
   hypervisorVersion?: string | undefined
-  /** Machines can begin with UEFI firmware there. */
-  hasUefi?: boolean
+  /** What machines can begin with there; none: an old agent's, BIOS. */
+  firmware?: readonly string[]
+  /** Of TPMs that machines can have there, such as 2.0. */
+  tpmVersions?: readonly string[]
   /** HostAggregates that it is in, in the order of their names. */
   aggregates?: readonly Aggregate[]
 }

@@ -488,7 +488,10 @@ class RowView implements NodeRow {
   get hypervisorVersion(): string | undefined {
     return this.#facts.hypervisorVersion
   }
-  get hasUefi(): boolean {
-    return this.#facts.hasUefi === true
+  get firmware(): readonly string[] {
+    return this.#facts.firmware ?? []
+  }
+  get tpmVersions(): readonly string[] {
+    return this.#facts.tpmVersions ?? []
   }
 }

@@ -78,7 +78,8 @@ export const facts = (name: fc.Arbitrary<string>): fc.Arbitrary<NodeFacts> =>
       pciCells,
       aggregates,
       hypervisorVersion: fc.constantFrom('9.1', '10.0.2'),
-      hasUefi: fc.boolean(),
+      firmware: fc.constantFrom<string[]>([], ['bios'], ['bios', 'uefi'], ['bios', 'uefi', 'secure-boot']),
+      tpmVersions: fc.constantFrom<string[]>([], ['2.0']),
       address: fc.constantFrom('10.0.0.1', '10.0.0.17', '10.0.1.1'),
     },
     { requiredKeys: ['name', 'up', 'capacity', 'hypervisor', 'aggregates', 'acceleration'] },
@@ -129,7 +130,7 @@ const request = fc.record({
     fc.constantFrom<Record<string, string>>(
       ...[{ os_distro: 'debian' }, { os_distro: 'bsd' }, { img_hv_requested_version: '>=10' }],
       ...[{ img_hv_type: 'kvm' }, { hw_architecture: 'aarch64' }, { hw_architecture: 'x86_64' }],
-      ...[{ hw_firmware_type: 'uefi' }],
+      ...[{ hw_firmware_type: 'uefi', os_secure_boot: 'required' }, { hw_tpm_version: '2.0' }],
     ),
   ),
   image: rarely(fc.constantFrom('ns/win', 'ns/bsd')),

@@ -46,11 +46,16 @@ export const NAIVE_FILTERS: Record<string, NaiveFilter> = {
     }
     return (requireKvm && node.acceleration !== 'kvm') || asked.some(lacks)
   },
-  ImagePropertiesFilter({ hypervisorVersion, acceleration, hasUefi }, { imageProperties = {} }) {
+  ImagePropertiesFilter(
+    { hypervisorVersion, acceleration, firmware = [], tpmVersions = [] },
+    { imageProperties = {} },
+  ) {
     const { hw_architecture: architecture, img_hv_type: type, img_hv_requested_version: version } = imageProperties
     if (architecture !== undefined && architecture !== 'x86_64') return true
     if (type === 'kvm' && acceleration !== 'kvm') return true
-    if (imageProperties['hw_firmware_type'] === 'uefi' && !hasUefi) return true
+    if (imageProperties['hw_firmware_type'] === 'uefi' && !firmware.includes('uefi')) return true
+    if (imageProperties['os_secure_boot'] === 'required' && !firmware.includes('secure-boot')) return true
+    if (imageProperties['hw_tpm_version'] === '2.0' && !tpmVersions.includes('2.0')) return true
     // The only one that is asked for here.
     return version === '>=10' && hypervisorVersion !== undefined && Number.parseInt(hypervisorVersion, 10) < 10
   },

@@ -74,7 +74,8 @@ export class FakeInstanceDriver implements InstanceDriver {
   async probe(): Promise<HypervisorFacts> {
     return {
       ...{ type: 'fake', version: '1', acceleration: 'qemu', accelerationReason: 'fake machines run nothing' },
-      firmware: ['bios', 'uefi'],
+      firmware: ['bios', 'uefi', 'secure-boot'],
+      tpmVersions: ['2.0'],
     }
   }
   async find(uid: string): Promise<BackendInstance | undefined> {

@@ -325,8 +325,12 @@ describe('toDomainXml', () => {
     ['hw_disk_bus', 'ide'],
     ['hw_vif_model', '"><x/>'],
     ['hw_firmware_type', 'coreboot'],
-    ['hw_tpm_version', '2.0'],
+    ['hw_tpm_version', '1.2'],
+    ['hw_tpm_model', 'tpm-crb'],
     ['os_secure_boot', 'required'],
+    ['hw_video_model', 'vga"/><x'],
+    ['hw_watchdog_action', 'dump'],
+    ['hw_input_bus', 'ps2'],
   ])('image property %s=%s is refused by name', (name, value) => {
     const nics = [nicWant({ portUid: PORT })]
     expect(() => xmlOf({ nics, properties: { [name]: value } })).toThrow(name)
@@ -341,6 +345,43 @@ describe('toDomainXml', () => {
     expect(uefi).toMatch(/<nvram>[^<]*\/instances\/[^<]*\/uefi-variables\.fd<\/nvram>/)
   })
 
+  test('Secure Boot: firmware with keys enrolled, in management mode, with variables of its own', () => {
+    const secure = xmlOf({ properties: { hw_firmware_type: 'uefi', os_secure_boot: 'required' } })
+    expect(secure).toContain('<feature enabled="yes" name="secure-boot"/>')
+    expect(secure).toContain('<feature enabled="yes" name="enrolled-keys"/>')
+    expect(secure).toContain('<loader secure="yes"/>')
+    expect(secure).toContain('<smm state="on"/>')
+    expect(secure).toMatch(/<nvram>[^<]*\/uefi-secure-variables\.fd<\/nvram>/)
+    expect(xmlOf({ properties: { hw_firmware_type: 'uefi', os_secure_boot: 'optional' } })).not.toContain('<smm')
+  })
+
+  const KVM = { os_type: 'Windows' }
+  test.each<[Record<string, string>, 'kvm' | 'qemu', (string | RegExp)[], (string | RegExp)[]]>([
+    [
+      {},
+      'kvm',
+      ['<clock offset="utc"/>', '<model type="vga" vram="16384"', 'model="none"'],
+      ['<tpm', '<input', 'hyperv'],
+    ],
+    [{ hw_tpm_version: '2.0' }, 'qemu', [/<tpm model="tpm-tis">\s*<backend type="emulator" version="2.0"\/>/], []],
+    [{ hw_tpm_version: '2.0', hw_tpm_model: 'TPM-CRB' }, 'qemu', ['<tpm model="tpm-crb">'], []],
+    [{ hw_video_model: 'none' }, 'qemu', ['<serial'], ['<video', '<graphics']],
+    [{ hw_video_model: 'Virtio' }, 'qemu', ['<graphics', '<model type="virtio" heads="1"'], ['vram']],
+    [{ hw_video_model: 'bochs' }, 'qemu', ['<model type="bochs" vram="16384"'], []],
+    [{ hw_input_bus: 'virtio' }, 'qemu', ['<input type="tablet" bus="virtio">', 'model="none"'], ['xhci']],
+    [{ hw_input_bus: 'usb' }, 'qemu', ['<input type="tablet" bus="usb"/>', 'model="qemu-xhci"'], ['model="none"']],
+    [{ hw_pointer_model: 'usbtablet' }, 'qemu', ['<input type="tablet" bus="usb"/>'], []],
+    [{ hw_pointer_model: 'ps2mouse' }, 'qemu', [], ['<input', 'xhci']],
+    [{ hw_watchdog_action: 'poweroff' }, 'qemu', ['<watchdog model="itco" action="poweroff"/>'], []],
+    [{ hw_watchdog_action: 'disabled' }, 'qemu', ['<watchdog model="itco" action="none"/>'], []],
+    [KVM, 'qemu', ['<clock offset="localtime"/>'], ['hyperv']],
+    [KVM, 'kvm', [/<hyperv>.*<relaxed state="on"\/>.*<spinlocks state="on" retries="8191"\/>/s, '"hypervclock"'], []],
+  ])('devices by %j with %s', (properties, acceleration, has, lacks) => {
+    const xml = xmlOf({ properties }, acceleration)
+    for (const part of has) expect(xml).toMatch(part)
+    for (const part of lacks) expect(xml).not.toMatch(part)
+  })
+
   test.each([
     [{}, true],
     [{ hw_qemu_guest_agent: 'yes' }, true],
@@ -348,6 +389,15 @@ describe('toDomainXml', () => {
     [{ hw_qemu_guest_agent: 'false' }, false],
   ])('a channel for the guest’s agent, with %j: %s', (properties, is) => {
     expect(xmlOf({ properties }).includes('org.qemu.guest_agent.0')).toBe(is)
+  })
+
+  test('who had a TPM keeps it, whatever the image asks for now', () => {
+    const context = { acceleration: 'qemu' as const, paths: DEFAULT_PATHS, formerTpm: 'tpm-crb' }
+    const has = (properties: Record<string, string>) => toDomainXml(instanceWant({ uid: UID, properties }), context)
+    expect(has({})).toContain('<tpm model="tpm-crb">')
+    expect(readDomainXml(has({}))).toMatchObject({ tpmModel: 'tpm-crb' })
+    expect(has({ hw_tpm_version: '2.0' })).toContain('<tpm model="tpm-tis">')
+    expect(readDomainXml(xmlOf())).not.toHaveProperty('tpmModel')
   })
 
   test('hostile names stay text', () => {

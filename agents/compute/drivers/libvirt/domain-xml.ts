@@ -7,7 +7,8 @@ import { consoleLog, type ComputePaths } from '../../paths.ts'
 import { toMarkedNic } from '../marked-nic.ts'
 import type { InstanceWant } from '../../instance-driver.ts'
 import { domainName, domainUuid } from './domain-name.ts'
-import { toOs } from './firmware.ts'
+import { managementMode, toOs } from './firmware.ts'
+import { clock, hyperV, inputs, screen, tpm, usbController, watchdog } from './guest-devices.ts'
 import { toDisks } from './machine-disks.ts'
 import { markTree, METADATA_NAMESPACE, METADATA_PREFIX } from './metadata.ts'
 import { toInterface } from './nic-xml.ts'
@@ -22,6 +23,8 @@ export interface DomainContext {
   datapath?: 'system' | 'netdev' | undefined
   /** Of the host; absent: not known, and no machine can be put on one. */
   cells?: readonly CellCpus[] | undefined
+  /** Model of the TPM that the machine has had so far. */
+  formerTpm?: string | undefined
 }
 
 /** Pure: the same machine gives the same text. @throws TerminalError when libvirt cannot provide this machine */
@@ -50,9 +53,9 @@ export function toDomainXml(want: InstanceWant, context: DomainContext): string 
     },
     sysinfo: sysinfo(want),
     os: toOs(want, context.paths),
-    features: { acpi: {}, apic: {}, ...(acceleration === 'qemu' ? codeBuffer() : {}) },
+    features: features(want.properties, acceleration),
     cpu: { ...cpu(acceleration), ...numa.cpu },
-    clock: { '@offset': 'utc' },
+    clock: clock(want.properties, acceleration),
     // A sleeping guest would not hear anything, and nobody would wake it: ACPI sleep states are not offered.
     pm: { 'suspend-to-mem': { '@enabled': 'no' }, 'suspend-to-disk': { '@enabled': 'no' } },
     on_poweroff: 'destroy',
@@ -81,6 +84,11 @@ function sysinfo(want: InstanceWant): XmlTree {
   }
 }
 
+function features(properties: InstanceWant['properties'], acceleration: 'kvm' | 'qemu'): XmlTree {
+  const ofHypervisor = acceleration === 'qemu' ? codeBuffer() : hyperV(properties, acceleration)
+  return { acpi: {}, apic: {}, ...managementMode(properties), ...ofHypervisor }
+}
+
 /** Limits QEMU's translation cache. Its default is 1 GiB or an eighth of the host's memory, which no capacity calculation includes. */
 function codeBuffer(): XmlTree {
   return { tcg: { 'tb-cache': { '@unit': 'MiB', '#': String(EMULATED_CODE_MIB) } } }
@@ -104,7 +112,7 @@ function devices(want: InstanceWant, context: DomainContext): XmlTree {
         '@index': String(i + 1),
         '@model': 'pcie-root-port',
       })),
-      { '@type': 'usb', '@model': 'none' },
+      usbController(want.properties),
       { '@type': 'virtio-serial', '@index': '0' },
     ],
     disk: disks,
@@ -117,31 +125,14 @@ function devices(want: InstanceWant, context: DomainContext): XmlTree {
     },
     console: { '@type': 'pty', target: { '@type': 'serial', '@port': '0' } },
     ...guestAgent(want.properties),
-    ...screen(),
+    ...tpm(want.properties, context.formerTpm),
+    ...screen(want.properties),
+    ...inputs(want.properties),
+    ...watchdog(want.properties),
     rng: { '@model': 'virtio', backend: { '@model': 'random', '#': '/dev/urandom' } },
     memballoon: { '@model': 'virtio', stats: { '@period': '10' } },
   }
 }
-
-/**
- * A VGA card, which every guest has a driver for, and a VNC server on a unix socket of libvirt's own, never on a port; with it come a keyboard and a
- * mouse (PS/2). The agent lets in one at a time: that one cannot shut out another by the protocol. The card has a place of its own on the root bus, so
- * that those of all other devices are what they were before machines had one.
- */
-function screen(): XmlTree {
-  return {
-    graphics: { '@type': 'vnc', '@sharePolicy': 'force-shared', listen: { '@type': 'socket' } },
-    video: {
-      model: { '@type': 'vga', '@vram': String(VIDEO_KIB), '@heads': '1', '@primary': 'yes' },
-      address: { '@type': 'pci', '@domain': '0x0000', '@bus': '0x00', '@slot': VIDEO_SLOT, '@function': '0x0' },
-    },
-  }
-}
-
-/** Enough for 2560 x 1600. */
-const VIDEO_KIB = 16_384
-/** Behind the root ports, eight of which share a slot, and before what q35 has at the end. */
-const VIDEO_SLOT = '0x1a'
 
 /** Nova's property, by which an image can do without. */
 function guestAgent({ hw_qemu_guest_agent: wanted }: InstanceWant['properties']): XmlTree {

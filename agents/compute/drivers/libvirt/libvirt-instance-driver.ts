@@ -32,7 +32,7 @@ import { uidOfDomainName } from './domain-name.ts'
 import { DomainPower } from './domain-power.ts'
 import { listDiskServers, readDefinition, readLiveXml } from './domains.ts'
 import { explained } from './explained.ts'
-import { readFirmware } from './firmware.ts'
+import { readDomainCapabilities } from './domain-capabilities.ts'
 import { setGuestPassword } from './guest-password.ts'
 import { HypervisorProbe } from './hypervisor-probe.ts'
 import { listFound } from './listing.ts'
@@ -122,7 +122,7 @@ export class LibvirtInstanceDriver implements InstanceDriver {
 
   async probe(signal: AbortSignal): Promise<HypervisorFacts> {
     const facts = await this.#probe.facts(signal)
-    return { ...facts, firmware: await readFirmware(this.#connections.quick, signal) }
+    return { ...facts, ...(await readDomainCapabilities(this.#connections.quick, signal)) }
   }
 
   find(uid: string, signal: AbortSignal): Promise<BackendInstance | undefined> {

@@ -31,6 +31,8 @@ export interface LiveDomain {
   sockets: string[]
   /** Where its VNC server listens; undefined: it has none, or is off. */
   vncSocket?: string
+  /** Of its TPM, where it has one. */
+  tpmModel?: string
 }
 
 export interface LiveNic {
@@ -82,6 +84,7 @@ export function readDomainXml(xml: string): LiveDomain {
     .filter((graphics) => graphics.getAttribute('type') === 'vnc')
     .flatMap((graphics) => elements(graphics, 'listen').map((listen) => listen.getAttribute('socket') ?? ''))
     .find((path) => path !== '')
+  const tpmModel = elements(root, 'tpm')[0]?.getAttribute('model') ?? undefined
   const [rootDisk, ephemeralDisk, rescueDisk] = [own.get('root'), own.get('ephemeral'), own.get('rescue')]
   return {
     volumes,
@@ -94,6 +97,7 @@ export function readDomainXml(xml: string): LiveDomain {
     sharesMemory,
     sockets,
     ...(vncSocket === undefined ? {} : { vncSocket }),
+    ...(tpmModel === undefined ? {} : { tpmModel }),
     vcpus: number('vcpu'),
     memoryMiB: number('memory') / 1024,
   }

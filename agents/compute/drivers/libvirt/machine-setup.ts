@@ -10,7 +10,7 @@ import { GUEST_CALL_MS, type LibvirtConnections } from './connections.ts'
 import { defineMachine } from './define.ts'
 import { diskPaths } from './disk-paths.ts'
 import { makeDisks, removeOtherDisks } from './disks.ts'
-import { readLiveXml, type FoundDomain } from './domains.ts'
+import { readDefinition, readLiveXml, type FoundDomain } from './domains.ts'
 import { explained } from './explained.ts'
 import type { HypervisorProbe } from './hypervisor-probe.ts'
 import type { CellCpus } from './numa-xml.ts'
@@ -55,7 +55,7 @@ export class MachineSetup {
         )
       }
       if (before && before.power !== 'off') await this.#mark(want, before, signal)
-      else await this.#define(want, before !== undefined, signal)
+      else await this.#define(want, before, signal)
       return this.#options.finder.lookAgain(want.uid, signal)
     })
   }
@@ -156,7 +156,7 @@ export class MachineSetup {
     await this.#options.connections.guest.call('setMetadata', { domain: ref, ...element, flags }, signal, GUEST_CALL_MS)
   }
 
-  async #define(want: InstanceWant, isDefined: boolean, signal: AbortSignal): Promise<void> {
+  async #define(want: InstanceWant, before: FoundDomain | undefined, signal: AbortSignal): Promise<void> {
     const { acceleration } = await this.#acceleration(want, signal)
     const machines = {
       ...{
@@ -167,9 +167,10 @@ export class MachineSetup {
       },
       datapath: this.#options.hostSwitch?.datapath,
       cells: await this.#options.readCells?.(),
+      formerTpm: before && (await readDefinition(this.#options.connections.quick, before.ref, signal)).tpmModel,
       prepare: () => this.#options.access.ensure(signal),
     }
-    await defineMachine(machines, want, isDefined, signal)
+    await defineMachine(machines, want, before !== undefined, signal)
   }
 
   /** @throws TerminalError `AccelerationMissing` */
