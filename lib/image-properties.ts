@@ -13,7 +13,7 @@ const SUPPORTED: Readonly<Record<string, readonly string[]>> = {
   hw_input_bus: ['virtio', 'usb'],
   hw_pointer_model: ['ps2mouse', 'usbtablet'],
   hw_video_model: ['vga', 'virtio', 'bochs', 'cirrus', 'none'],
-  hw_watchdog_action: ['disabled', 'none', 'reset', 'poweroff', 'pause'],
+  hw_watchdog_action: ['disabled', 'none', 'reset', 'poweroff'],
   hw_vif_model: ['virtio', 'e1000e'],
   hw_rng_model: ['virtio'],
   hw_firmware_type: ['bios', 'uefi'],

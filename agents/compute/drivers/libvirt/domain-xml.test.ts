@@ -329,7 +329,7 @@ describe('toDomainXml', () => {
     ['hw_tpm_model', 'tpm-crb'],
     ['os_secure_boot', 'required'],
     ['hw_video_model', 'vga"/><x'],
-    ['hw_watchdog_action', 'dump'],
+    ['hw_watchdog_action', 'pause'],
     ['hw_input_bus', 'ps2'],
   ])('image property %s=%s is refused by name', (name, value) => {
     const nics = [nicWant({ portUid: PORT })]
