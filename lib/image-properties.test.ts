@@ -15,7 +15,7 @@ test.each<[Record<string, string>, string | undefined]>([
   [{ os_secure_boot: 'required' }, 'image property os_secure_boot is "required"; that needs hw_firmware_type uefi'],
   [{ hw_tpm_version: '1.2' }, 'image property hw_tpm_version is "1.2"; write 2.0'],
   [{ hw_tpm_model: 'tpm-tis' }, 'image property hw_tpm_model is "tpm-tis"; that needs hw_tpm_version 2.0'],
-  [{ hw_video_model: 'qxl' }, 'image property hw_video_model is "qxl"; write vga or virtio or bochs or cirrus or none'],
+  [{ hw_video_model: 'qxl', hw_input_bus: 'ps2' }, undefined],
   [{ hw_disk_bus: 'ide' }, 'image property hw_disk_bus is "ide"; write virtio'],
   [{ hw_mem_encryption: 'true' }, 'image property hw_mem_encryption is "true"; write false'],
   [{ img_signature: 'abc' }, 'image property img_signature is "abc"; this cannot be had yet: take it out'],

@@ -12,6 +12,8 @@ const SLOTS = { video: '0x1a', usb: '0x1b', tablet: '0x1c', keyboard: '0x1d' } a
 
 /** Enough for 2560 x 1600. */
 const VIDEO_KIB = 16_384
+/** Any other, such as `qxl`, is VGA, which every guest can show something on. */
+const CARDS = ['vga', 'virtio', 'bochs', 'cirrus', 'none']
 /** Of which libvirt sets the memory; the others choose theirs. */
 const WITH_MEMORY = ['vga', 'bochs']
 
@@ -20,7 +22,8 @@ const WITH_MEMORY = ['vga', 'bochs']
  * keyboard and a mouse (PS/2). The agent lets in one at a time: that one cannot shut out another by the protocol.
  */
 export function screen(properties: Properties): XmlTree {
-  const type = properties['hw_video_model']?.toLowerCase() ?? 'vga'
+  const asked = properties['hw_video_model']?.toLowerCase() ?? ''
+  const type = CARDS.includes(asked) ? asked : 'vga'
   // libvirt would add a card to a server alone.
   if (type === 'none') return {}
   const memory = WITH_MEMORY.includes(type) ? { '@vram': String(VIDEO_KIB) } : {}
