@@ -34,9 +34,10 @@ function findCommand({
   isHard,
   isForced,
   isWeb,
+  lines,
   image,
   snapshot,
-}: Pick<Arguments, 'words' | 'rest' | 'isHard' | 'isForced' | 'isWeb' | 'image' | 'snapshot'>): {
+}: Pick<Arguments, 'words' | 'rest' | 'isHard' | 'isForced' | 'isWeb' | 'lines' | 'image' | 'snapshot'>): {
   command: Command
   words: string[]
 } {
@@ -48,6 +49,7 @@ function findCommand({
     (isHard && command.takesHard !== true) ||
     (isForced && command.takesForce !== true) ||
     (isWeb && command.takesWeb !== true) ||
+    (lines !== undefined && command.takesLines !== true) ||
     (image !== undefined && command.takesImage !== true) ||
     (Object.keys(snapshot).length > 0 && command.takesSnapshot !== true)
   if (words.length < least || words.length > most || isTooMuch)
@@ -114,6 +116,7 @@ function connect(given: Arguments, signal: AbortSignal): { context: Context; clo
       isWeb: given.isWeb,
       snapshot: given.snapshot,
     },
+    ...(given.lines === undefined ? {} : { lines: given.lines }),
     ...(given.image === undefined ? {} : { image: given.image }),
     readHidden,
     print: (line) => console.log(line),

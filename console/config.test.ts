@@ -38,6 +38,7 @@ test('a path names node, machine and access, or no console', () => {
     ...{ machine: 'm-1', access: 'a-1' },
   })
   expect(parseConsolePath('/vnc/n1/m-1/a-1')?.type).toBe('vnc')
+  expect(parseConsolePath('/log/n1/m-1/a-1')?.type).toBe('log')
   for (const bad of [
     '/',
     '/serial',

@@ -8,6 +8,7 @@ import { within } from '../../lib/within.ts'
 import { configDriveFiles } from '../metadata/content.ts'
 import type { AgentRole, InventorySource, RoleContext } from '../node/role.ts'
 import { Consoles } from '../compute/consoles/consoles.ts'
+import { LOG_BYTES, toLogStream } from '../compute/consoles/log-stream.ts'
 import { UsedAccesses } from '../compute/consoles/used-accesses.ts'
 import { readCapacity } from '../compute/capacity.ts'
 import { listHostCells } from '../compute/host-cells.ts'
@@ -57,7 +58,9 @@ export function createComputeRole(context: RoleContext): AgentRole {
     used: new UsedAccesses(join(computeDir(paths), 'consoles')),
     open: async (machine, { type, force }, signal) => {
       const current = await within(ready.promise, { signal })
-      return type === 'VNC' ? current.openGraphics(machine, signal) : current.openConsole(machine, signal, { force })
+      if (type === 'VNC') return current.openGraphics(machine, signal)
+      if (type === 'Log') return toLogStream(await current.readConsoleLog(machine, LOG_BYTES))
+      return current.openConsole(machine, signal, { force })
     },
   })
   const reconciler = new InstanceReconciler({

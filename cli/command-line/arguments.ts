@@ -16,6 +16,7 @@ export interface Arguments {
   isHard: boolean
   isForced: boolean
   isWeb: boolean
+  lines?: number
   image?: string
   snapshot: SnapshotOptions
   help: boolean
@@ -32,6 +33,7 @@ const OPTIONS = {
   hard: { type: 'boolean' },
   force: { type: 'boolean' },
   web: { type: 'boolean' },
+  lines: { type: 'string' },
   image: { type: 'string' },
   'image-name': { type: 'string' },
   store: { type: 'string' },
@@ -64,11 +66,18 @@ export function parseArguments(argv: readonly string[]): Arguments {
       snapshot: toSnapshot(values),
       help: values.help ?? false,
     },
+    ...(values.lines === undefined ? {} : { lines: toLines(values.lines) }),
     ...(values.image === undefined ? {} : { image: values.image }),
     ...(values.kubeconfig === undefined ? {} : { kubeconfig: values.kubeconfig }),
     ...(values.context === undefined ? {} : { context: values.context }),
     ...(values.namespace === undefined ? {} : { namespace: values.namespace }),
   }
+}
+
+/** @throws UsageError */
+function toLines(text: string): number {
+  if (!/^[1-9][0-9]{0,7}$/.test(text)) throw new UsageError(`--lines=${text}: how many, from 1 on`)
+  return Number(text)
 }
 
 /** @throws UsageError */

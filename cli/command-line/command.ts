@@ -20,6 +20,8 @@ export interface Context {
   isForced: boolean
   /** `--web`: of commands that take it. */
   isWeb: boolean
+  /** `--lines`: of commands that take it. */
+  lines?: number
   /** `--image`: of commands that take it. */
   image?: string
   /** `--image-name`, `--store`, `--quiesce`, `--backup`, `--keep`: of commands that take them. */
@@ -58,6 +60,7 @@ export interface Command {
   takesHard?: boolean
   takesForce?: boolean
   takesWeb?: boolean
+  takesLines?: boolean
   takesImage?: boolean
   takesSnapshot?: boolean
   /** @param rest what follows `--`. @returns the exit code */

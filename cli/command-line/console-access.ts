@@ -30,6 +30,9 @@ export async function makeConsoleAccess(context: Context, machine: string, wante
   })
 }
 
+/** In the names of those that are made here. */
+const NAMES: Readonly<Record<AccessWanted['type'], string>> = { Serial: 'console', VNC: 'vnc', Log: 'log' }
+
 /** A person copies a URL, and goes to another window. */
 const URL_TTL_SECONDS = 120
 
@@ -50,7 +53,7 @@ async function makeAccess(context: Context, machine: string, wanted: AccessWante
   const { client, namespace, signal, isForced } = context
   await getObject<Instance>(context, INSTANCE, machine)
   const requestedBy = await findUser(context)
-  const name = makeName(machine, wanted.type === 'VNC' ? 'vnc' : 'console')
+  const name = makeName(machine, NAMES[wanted.type])
   return client.create<ConsoleAccess>(
     CONSOLE_ACCESS,
     {

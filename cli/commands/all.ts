@@ -6,6 +6,7 @@ import { consoleCommand } from './console.ts'
 import { completion } from './completion.ts'
 import { diagram } from './diagram.ts'
 import { history } from './history.ts'
+import { log } from './log.ts'
 import { LOCKS } from './lock.ts'
 import { POWER } from './power.ts'
 import { setPassword } from './set-password.ts'
@@ -24,6 +25,7 @@ export const COMMANDS: readonly Command[] = [
   ssh,
   consoleCommand,
   vnc,
+  log,
   ...POWER,
   ...ACTIONS,
   ...LOCKS,

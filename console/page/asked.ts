@@ -12,7 +12,7 @@ export function parseAsked(text: string, origin: string, only: 'link' | 'token o
       : { token: text }
   const url = toURL(text)
   if (url?.origin !== origin) return { wrong: `this URL is not of ${origin}: it belongs into the address bar` }
-  if (!/^\/(serial|vnc)\//.test(url.pathname)) return { wrong: 'this is no URL of a console' }
+  if (!/^\/(serial|vnc|log)\//.test(url.pathname)) return { wrong: 'this is no URL of a console' }
   if (parseFragment(url.hash).token === undefined) return { wrong: 'this URL has no #token=… behind it' }
   return { link: url.href }
 }

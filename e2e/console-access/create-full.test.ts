@@ -6,7 +6,9 @@ import { readFileSync } from 'node:fs'
 import { WebSocket } from 'ws'
 import { CONSOLE_ACCESS, INSTANCE, SECRET } from '../../lib/api/kinds.ts'
 import type { ConsoleAccess, Secret } from '../../lib/api/types.ts'
+import { exec } from '../../lib/exec.ts'
 import { CONSOLE_PROTOCOL } from '../../lib/console/protocol.ts'
+import { NODE_PROGRAM, REPOSITORY } from '../../local/cloud/layout.ts'
 import { consoleText } from '../harness/console.ts'
 import * as draft from '../harness/objects.ts'
 import { Project } from '../harness/project.ts'
@@ -59,7 +61,7 @@ async function dial(
 }
 
 test('what is typed is answered by the guest; Ctrl-] leaves; its log goes on; who had it stands in the history', async () => {
-  await using terminal = new Terminal(project, 'vm')
+  await using terminal = new Terminal(project, 'console', 'vm')
   await terminal.sees('Ctrl-] leaves it')
   terminal.type('\recho typed-$((20+3)); tty; stty size\r')
   await terminal.sees('typed-23')
@@ -84,13 +86,45 @@ test('what is typed is answered by the guest; Ctrl-] leaves; its log goes on; wh
   for (const said of ['typed-23', 'still-42', 'e-4']) expect(log).toContain(said)
 }, 120_000)
 
+test('its log is read beside an open console: on a terminal as plain text, elsewhere as it was said', async () => {
+  await using terminal = new Terminal(project, 'console', 'vm')
+  await terminal.sees('Ctrl-] leaves it')
+  terminal.type('\recho -e "\\033[31mlogged-$((50+5))\\033[0m"\r')
+  await terminal.sees('logged-55')
+  await using log = new Terminal(project, 'log', 'vm')
+  expect(await log.ended).toBe(0)
+  expect(log.raw).toContain('logged-55')
+  expect(log.raw).not.toContain('\u001b')
+  const argv = [
+    NODE_PROGRAM,
+    `${REPOSITORY}/cli/main.ts`,
+    '-n',
+    project.namespace,
+    'log',
+    'vm',
+    '--lines',
+    '4',
+  ] as const
+  const { stdout } = await exec(argv, {
+    timeoutMs: 60_000,
+    env: {
+      ...process.env,
+      ...{ NODE_OPTIONS: '', KUBECONFIG: project.test.cloud.kubeconfigPath },
+      NODE_EXTRA_CA_CERTS: project.test.cloud.layout.pki('ca.crt'),
+    },
+  })
+  expect(stdout).toContain('\u001b[31mlogged-55')
+  expect(stdout.split('\n').length).toBeLessThanOrEqual(5)
+  expect(await terminal.leave()).toBe(0)
+}, 120_000)
+
 test('a second one is refused while it is open, and by force ends the first', async () => {
-  await using first = new Terminal(project, 'vm')
+  await using first = new Terminal(project, 'console', 'vm')
   await first.sees('Ctrl-] leaves it')
-  await using second = new Terminal(project, 'vm')
+  await using second = new Terminal(project, 'console', 'vm')
   await second.sees('ConsoleTaken: another has this console open')
   expect(await second.ended).toBe(1)
-  await using third = new Terminal(project, 'vm', '--force')
+  await using third = new Terminal(project, 'console', 'vm', '--force')
   await third.sees('Ctrl-] leaves it')
   await first.sees('ConsoleClosed: ')
   expect(await first.ended).toBe(1)
@@ -133,19 +167,19 @@ test('a token is of one use, for one machine and a short time, and of no use whe
 }, 180_000)
 
 test('the agent’s restart ends it, and another is open at once; so does the end of the machine', async () => {
-  await using terminal = new Terminal(project, 'vm')
+  await using terminal = new Terminal(project, 'console', 'vm')
   await terminal.sees('Ctrl-] leaves it')
   const { node = '' } = (await project.get('vm')).status ?? {}
   await project.test.cloud.exec(node, ['sh', '-c', 'kill $(cat /run/nephele-node/agent.pid)'])
   await terminal.sees(/(AgentStopping|SessionUnknown|PeerSilent): /)
   expect(await terminal.ended).toBe(1)
-  await using next = new Terminal(project, 'vm')
+  await using next = new Terminal(project, 'console', 'vm')
   await next.sees('Ctrl-] leaves it', 60_000)
   next.type('\recho next-$((3+4))\r')
   await next.sees('next-7')
   await project.patch(INSTANCE, 'vm', { spec: { runState: 'Stopped' } })
   await next.sees('ConsoleClosed: ', 90_000)
   expect(await next.ended).toBe(1)
-  await using off = new Terminal(project, 'vm')
+  await using off = new Terminal(project, 'console', 'vm')
   await off.sees('MachineOff: ')
 }, 240_000)

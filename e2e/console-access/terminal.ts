@@ -5,16 +5,16 @@ import { NODE_PROGRAM, REPOSITORY } from '../../local/cloud/layout.ts'
 import type { Project } from '../harness/project.ts'
 import { waitUntilTrue } from '../harness/wait.ts'
 
-/** `kubectl nephele console` in a terminal of its own, as a person has it. */
+/** `kubectl nephele` in a terminal of its own, as a person has it. */
 export class Terminal implements AsyncDisposable {
   readonly #child
   readonly ended: Promise<number | null>
   #shown = ''
 
-  constructor(project: Project, ...args: readonly string[]) {
-    const words = [NODE_PROGRAM, `${REPOSITORY}/cli/main.ts`, '-n', project.namespace, 'console', ...args]
+  constructor(project: Project, ...words: readonly string[]) {
+    const line = [NODE_PROGRAM, `${REPOSITORY}/cli/main.ts`, '-n', project.namespace, ...words]
     // script(1) makes the terminal; its own input and output stay pipes.
-    const argv = ['-qfec', words.map((word) => `'${word}'`).join(' '), '/dev/null']
+    const argv = ['-qfec', line.map((word) => `'${word}'`).join(' '), '/dev/null']
     this.#child = spawn('script', argv, {
       env: {
         ...process.env,
@@ -26,6 +26,11 @@ export class Terminal implements AsyncDisposable {
     for (const output of [this.#child.stdout, this.#child.stderr])
       output.on('data', (chunk: Buffer) => (this.#shown += chunk.toString()))
     this.ended = new Promise((resolve) => this.#child.on('exit', (code) => resolve(code)))
+  }
+
+  /** All that was written to it. */
+  get raw(): string {
+    return this.#shown
   }
 
   /** What is on the screen, without its colours. */

@@ -7,8 +7,8 @@ import { sha256, uid } from './fields.ts'
 /** Of accesses that one machine's document may have. */
 export const MOST_CONSOLES = 8
 
-/** The first serial port, or the screen with keyboard and mouse. */
-export const ConsoleType = z.enum(['Serial', 'VNC'])
+/** The first serial port, the screen with keyboard and mouse, or what the serial port has said so far. */
+export const ConsoleType = z.enum(['Serial', 'VNC', 'Log'])
 export type ConsoleType = z.infer<typeof ConsoleType>
 
 /** In the document of the machine, until the access has ended. */

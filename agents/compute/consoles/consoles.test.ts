@@ -14,6 +14,7 @@ import { createLogger } from '../../../lib/log.ts'
 import { makeMemoryFolder } from '../../../lib/memory-folder.ts'
 import { instanceDocument } from '../testing.ts'
 import { Consoles } from './consoles.ts'
+import { toLogStream } from './log-stream.ts'
 import { UsedAccesses } from './used-accesses.ts'
 
 const session = (n: number): ConsoleSession => ({
@@ -28,10 +29,14 @@ let guests: Duplex[]
 let whyNot: Error | undefined
 let forced: boolean[]
 let types: string[]
+let log: Buffer
 let nowMs: number
 let said: Map<string, Frame[]>
 let hear: (subject: string, data: Uint8Array) => void
 let channels: Map<string, ConsoleChannel>
+
+/** Longer than a window. */
+const LOG = Buffer.from(`${'line\n'.repeat(200_000)}last line\n`)
 
 /** Echoes what is typed, in capitals. */
 class Guest extends Duplex {
@@ -61,6 +66,7 @@ function start(): void {
       forced.push(force)
       types.push(type)
       if (whyNot) throw whyNot
+      if (type === 'Log') return toLogStream(log)
       const guest = new Guest()
       guests.push(guest)
       return guest
@@ -71,7 +77,7 @@ function start(): void {
 beforeEach(async () => {
   dir = await makeMemoryFolder('nephele-consoles-')
   nowMs = Date.parse('2026-01-01T00:00:00Z')
-  ;[guests, forced, types, whyNot, said, channels] = [[], [], [], undefined, new Map(), new Map()]
+  ;[guests, forced, types, log, whyNot, said, channels] = [[], [], [], LOG, undefined, new Map(), new Map()]
   start()
 })
 afterEach(async () => {
@@ -88,7 +94,7 @@ function document(accesses: string[], epoch = 1): InstanceDocument {
       tokenSHA256: hashOfToken(`token of ${uid}`),
       notAfter: '2026-01-01T00:01:00Z',
       force: uid.startsWith('by-force'),
-      ...(uid.endsWith('screen') ? { type: 'VNC' as const } : {}),
+      ...(uid.endsWith('screen') ? { type: 'VNC' as const } : uid.endsWith('log') ? { type: 'Log' as const } : {}),
     },
   }))
   return { ...plain, uid: machine, versions: { ...plain.versions, epoch }, spec: { ...plain.spec, consoles: grants } }
@@ -208,6 +214,41 @@ describe('a screen', () => {
     const [one, other] = [1, 2].map((n) => open(n, n === 1 ? 'screen' : 'other-screen'))
     await Promise.all([one, other])
     expect([endOf(1), endOf(2), guests.length]).toEqual([undefined, 'ConsoleTaken', 1])
+  })
+})
+
+describe('a log', () => {
+  test('is read to its end, by as many as have a token, each once; what is typed goes nowhere', async () => {
+    await consoles.allow(document(['a', 'log', 'other-log']))
+    await open(1, 'a')
+    for (const [n, access] of [
+      [2, 'log'],
+      [3, 'other-log'],
+    ] as const) {
+      let read = ''
+      const channel = await open(n, access)
+      channel.on('data', (chunk: Buffer) => (read += chunk.toString()))
+      channel.write('typed')
+      await until(() => channel.destroyed)
+      expect([read.length, read.endsWith('last line\n'), channel.ended]).toEqual([
+        LOG.length,
+        true,
+        { reason: 'Closed', message: 'this is the end of the log' },
+      ])
+      await until(() => states([access])[0] === 'Closed')
+    }
+    expect([types, endOf(1)]).toEqual([['Serial', 'Log', 'Log'], undefined])
+    await open(4, 'log')
+    expect(endOf(4)).toBe('AccessUsed')
+  })
+
+  test('that is empty ends at once', async () => {
+    await consoles.allow(document(['empty-log']))
+    log = Buffer.alloc(0)
+    const channel = await open(1, 'empty-log')
+    channel.resume()
+    await until(() => channel.destroyed)
+    expect(channel.ended?.reason).toBe('Closed')
   })
 })
 

@@ -158,7 +158,7 @@ export class Consoles {
     try {
       const signal = AbortSignal.any([left.signal, AbortSignal.timeout(OPEN_TIMEOUT_MS)])
       const stream = await this.#options.open(machine, { force, type }, signal)
-      join(stream, channel)
+      join(stream, channel, type === 'Log' ? LOG_READ : TAKEN_OR_OFF)
       // Before its first byte is seen: it is never opened twice.
       await used.add(access, machine)
       session.isOpen = true
@@ -194,12 +194,17 @@ export class Consoles {
   }
 }
 
-/** Each ends with the other. */
-function join(stream: Duplex, channel: ConsoleChannel): void {
+const TAKEN_OR_OFF: End = {
+  reason: 'ConsoleClosed',
+  message: 'the machine stopped, or another one took the console over',
+}
+const LOG_READ: End = { reason: 'Closed', message: 'this is the end of the log' }
+
+/** Each ends with the other. @param farewell what the other end hears when it is the guest's */
+function join(stream: Duplex, channel: ConsoleChannel, farewell: End): void {
   stream.pause()
   stream.on('error', () => undefined)
-  const over = (): void =>
-    channel.leave({ reason: 'ConsoleClosed', message: 'the machine stopped, or another one took the console over' })
+  const over = (): void => channel.leave(farewell)
   stream.on('end', over).on('close', over)
   channel.on('close', () => stream.destroy())
   if (channel.destroyed) stream.destroy()

@@ -19,9 +19,9 @@ export interface ConsoleAccessSpec {
     name: string
   }
   /**
-   * Serial: the first serial port, which its console log is of; VNC: its screen, keyboard and mouse, for a browser or a viewer of VNC. *immutable*
+   * Serial: the first serial port; VNC: its screen, keyboard and mouse, for a browser or a viewer of VNC; Log: what the serial port has said, its last MiB, also of a machine that is off. *immutable*
    */
-  type?: 'Serial' | 'VNC'
+  type?: 'Serial' | 'VNC' | 'Log'
   /**
    * For how long it may be opened, from when it was made; what is open by then stays so. *immutable*
    */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Instance } from '../../../lib/api/types.ts'
+import type { ConsoleAccess, Instance } from '../../../lib/api/types.ts'
 import { MOST_CONSOLES, type ConsoleGrant } from '../../../lib/contract/documents.ts'
 import type { Caches } from '../../kind/row.ts'
 
@@ -18,6 +18,11 @@ export function listGivenConsoles(
       tokenSHA256: access.status?.tokenSHA256 ?? '',
       notAfter: access.status?.notAfter ?? '',
       force: access.spec.force ?? false,
-      ...(access.spec.type === 'VNC' ? { type: 'VNC' as const } : {}),
+      ...typeOf(access),
     }))
+}
+
+/** A serial console is what older agents open, which know no types. */
+function typeOf({ spec: { type } }: ConsoleAccess): Pick<ConsoleGrant, 'type'> {
+  return type === undefined || type === 'Serial' ? {} : { type }
 }

@@ -84,21 +84,24 @@ describe('until it may be opened', () => {
     expect(Date.parse(status?.notAfter ?? '')).toBe(nowMs + 60_000)
   })
 
-  test('of a screen it says so to the node, and waits until that knows of screens', async () => {
-    access = { ...access, spec: { ...access.spec, type: 'VNC' } }
-    await granted()
-    expect(access.status?.url).toBe(`${URL}/vnc/n1/${machine.metadata.uid}/${access.metadata.uid}`)
-    expect(given()).toMatchObject([{ uid: access.metadata.uid, type: 'VNC' }])
-    // An older agent, which would open the serial console.
-    says('Waiting')
-    expect(await reconcile()).toMatchObject({ kind: 'wait', reason: 'Provisioning' })
-    world.report('instance', machine, {
-      ...{ node: 'n1', state: 'running', epoch: 2 },
-      facts: { consoles: [{ uid: access.metadata.uid, state: 'Waiting', type: 'VNC' }] },
-    })
-    expect(await reconcile()).toMatchObject({ kind: 'done' })
-    expect(access.status?.state).toBe('Ready')
-  })
+  test.each(['VNC', 'Log'] as const)(
+    'of a %s it says so to the node, and waits until that knows of it',
+    async (type) => {
+      access = { ...access, spec: { ...access.spec, type } }
+      await granted()
+      expect(access.status?.url).toBe(`${URL}/${type.toLowerCase()}/n1/${machine.metadata.uid}/${access.metadata.uid}`)
+      expect(given()).toMatchObject([{ uid: access.metadata.uid, type }])
+      // An older agent, which would open the serial console.
+      says('Waiting')
+      expect(await reconcile()).toMatchObject({ kind: 'wait', reason: 'Provisioning' })
+      world.report('instance', machine, {
+        ...{ node: 'n1', state: 'running', epoch: 2 },
+        facts: { consoles: [{ uid: access.metadata.uid, state: 'Waiting', type }] },
+      })
+      expect(await reconcile()).toMatchObject({ kind: 'done' })
+      expect(access.status?.state).toBe('Ready')
+    },
+  )
 
   test.each([
     ['Waiting', true, 'Closed'],

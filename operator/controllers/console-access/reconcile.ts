@@ -45,7 +45,7 @@ async function begin(access: ConsoleAccess, deps: Deps, run: AccessRun): Promise
   Object.assign((access.status ??= {}), {
     ...{ node, epoch, instanceUID: uid, tokenSHA256 },
     tokenSecretRef: { name: secretName },
-    url: `${deps.consoleURL}/${access.spec.type === 'VNC' ? 'vnc' : 'serial'}/${toNodeToken(node)}/${uid}/${access.metadata.uid}`,
+    url: `${deps.consoleURL}/${(access.spec.type ?? 'Serial').toLowerCase()}/${toNodeToken(node)}/${uid}/${access.metadata.uid}`,
     notAfter: toTime(new Date(endMsOf(access))),
   })
   return saved
@@ -176,7 +176,7 @@ async function expire(access: ConsoleAccess, { client, signal, now }: AccessRun)
   return done
 }
 
-function noteOf({ spec: { instanceRef, requestedBy } }: ConsoleAccess, what: string): string {
+function noteOf({ spec: { instanceRef, requestedBy, type } }: ConsoleAccess, what: string): string {
   const by = requestedBy === undefined ? '' : `, asked for by ${requestedBy},`
-  return `the console of Instance ${instanceRef.name}${by} ${what}`
+  return `the ${type === 'Log' ? 'console log' : 'console'} of Instance ${instanceRef.name}${by} ${what}`
 }
