@@ -24,6 +24,7 @@ unsigned_size() {
 add_modules() {
   list=$1
   shift
+  : >> "$rd/mod/$list"
   for module; do
     [ -e "$modules/$module.ko.xz" ] || continue
     busybox xzcat "$modules/$module.ko.xz" > /tmp/module.ko
