@@ -137,6 +137,8 @@ const ELSEWHERE: Record<string, string> = {
   NotReached: 'of a member of a LoadBalancer, as its Router and Port: load-balancer/controller.test.ts',
   PortDown: 'the same',
   NotProbedYet: 'the same, as what probes find',
+  MemberNotProbed:
+    'of a member of a LoadBalancer: a person names its Port, or an address of its Subnet comes free, as for all who wait for one',
   NoCertificate: 'the same, as its Secret: looked at every minute',
   NoAnswer: 'the same',
   Progressing: 'the first write of a run that goes on at once',

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { keyOfObject } from '../../../lib/kube/object.ts'
 import type { OperatorDeps } from '../common/deps.ts'
 import type { MemberStatus, PoolStatus, Status } from './member-status.ts'
 import type { Member } from './members.ts'
@@ -81,9 +82,9 @@ function judge(
   { network, sources, old }: Pick<Observation, 'network' | 'sources'> & { old: MemberStatus | undefined },
 ): Pick<MemberStatus, 'status' | 'reason' | 'message'> {
   if (lacks) return { status: 'OFFLINE', ...lacks }
-  if (!healthMonitor || !own || address === undefined) return { status: 'NO_MONITOR' }
-  // Nobody probes it, and so it is never left out.
-  if (!sources.has(own.subnet.metadata.uid)) return { status: 'NO_MONITOR' }
+  if (!healthMonitor || address === undefined) return { status: 'NO_MONITOR' }
+  // OVN hands nothing to who is not known to be online, where a listener has a monitor at all.
+  if (!own || !sources.has(own.subnet.metadata.uid)) return { status: 'OFFLINE', ...whyNotProbed(own) }
   const result = network.probeOf({ portUid: own.port.metadata.uid, address, protocol, port })
   if (result === 'online') return { status: 'ONLINE' }
   // An operator that has just begun does not know yet what was found.
@@ -92,6 +93,13 @@ function judge(
     return { status: 'OFFLINE', reason: 'NotProbedYet', message: 'no probe has come to a result yet' }
   const message = `nothing answers at ${address}, ${protocol} port ${port}: look whether the service runs and listens there`
   return { status: 'OFFLINE', reason: 'NoAnswer', message }
+}
+
+function whyNotProbed(own: Member['own']): Pick<MemberStatus, 'reason' | 'message'> {
+  const message = own
+    ? `no address that it could be probed from is to be had in Subnet ${keyOfObject(own.subnet)}: until then it gets no connections`
+    : 'only Ports and Instances can be probed, and a listener with a healthMonitor gives connections to none that are not: name its Port by portRef, or take healthMonitor out'
+  return { reason: 'MemberNotProbed', message }
 }
 
 function wasProbed({ status, reason }: MemberStatus): boolean {

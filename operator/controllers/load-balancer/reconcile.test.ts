@@ -218,6 +218,19 @@ describe('with a monitor', () => {
     expect(held()).toEqual([])
   })
 
+  test('who is named by an address alone gets nothing beside a monitor, and that is said; without one nobody looks', async () => {
+    const one = monitored()
+    const members = [{ ipAddress: '10.0.1.60' }]
+    one.spec = listening({ members, healthMonitor: {} })
+    await step(one)
+    expect(membersOf(one)).toEqual(['10.0.1.60 OFFLINE MemberNotProbed'])
+    expect(one.status?.listeners?.[0]?.members[0]?.message).toContain('portRef')
+    expect(one.status?.operatingStatus).toBe('OFFLINE')
+    one.spec = listening({ members })
+    await step(one)
+    expect(membersOf(one)).toEqual(['10.0.1.60 NO_MONITOR'])
+  })
+
   test('what the probes find is said, since when, and why', async () => {
     addMachine('a', '10.0.1.11', { app: 'web' })
     const one = monitored()
