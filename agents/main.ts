@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createLogger } from '../lib/log.ts'
+import { check } from './check/check.ts'
 import { Agent } from './node/agent.ts'
 import { readConfig, type AgentConfig } from './node/config.ts'
 import { whyTooFewThreads } from './node/file-threads.ts'
 import { createRole, rolesOf } from './roles/create-role.ts'
 
+if (process.argv[2] === 'check') {
+  const print = (line: string): void => console.log(line)
+  process.exit(await check(process.argv.slice(3), { print, node: process.env['NEPHELE_NODE'] }))
+}
 const log = createLogger('agent')
 const config = readSettings()
 const tooFew = whyTooFewThreads(process.env)

@@ -7,7 +7,7 @@ import type { Context } from '../command-line/command.ts'
 import type { BundleFolder } from './bundle-folder.ts'
 import { eventLines, isOurs, type Event } from './event-lines.ts'
 import { CLUSTER_KINDS, CUSTOM_RESOURCE_DEFINITION, INSTALLED_KINDS } from './kubernetes-kinds.ts'
-import { NODE_COMMANDS, onNode, OVN_COMMANDS } from './node-commands.ts'
+import { CHECK, NODE_COMMANDS, onNode, OVN_COMMANDS } from './node-commands.ts'
 import { componentOf, INSTALLED, listLogs, type Pod } from './pods.ts'
 import { withoutLogin, withoutSecrets } from './redact.ts'
 
@@ -67,11 +67,12 @@ function listQuestions(pods: readonly Pod[], nodes: readonly string[]): Question
   const ofNodes = nodes.flatMap((node) =>
     pods
       .filter((pod) => isAgentOf(pod, node))
-      .flatMap((pod) =>
-        Object.entries(NODE_COMMANDS).map(([file, argv]) => ({
+      .flatMap((pod) => [
+        { pod, container: 'agent', path: `nodes/${node}/check.txt`, argv: CHECK },
+        ...Object.entries(NODE_COMMANDS).map(([file, argv]) => ({
           ...{ pod, container: 'agent', path: `nodes/${node}/${file}.txt`, argv: onNode(argv) },
         })),
-      ),
+      ]),
   )
   const ofOVN = pods
     .filter((pod) => componentOf(pod) === 'ovn')

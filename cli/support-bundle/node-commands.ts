@@ -21,6 +21,9 @@ export const NODE_COMMANDS: Readonly<Record<string, readonly [string, ...string[
   processes: ['ps', '-eo', 'pid,ppid,stat,etime,rss,comm'],
 }
 
+/** What its agent says of the node's prerequisites, from its own container. */
+export const CHECK = ['/usr/local/bin/node', '/app/agent.mjs', 'check', '--advise'] as const
+
 /** The same of OVN's central databases, in their own pod's containers. */
 export const OVN_COMMANDS: Readonly<Record<string, readonly [string, ...string[]]>> = {
   'ovn-nbctl-show': ['ovn-nbctl', '--timeout=10', 'show'],

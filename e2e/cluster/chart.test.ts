@@ -178,6 +178,7 @@ test(
     expect(files.get('events.txt')).toContain('Instance machines/')
     expect(files.get(`nodes/${node}/virsh-list.txt`)).toContain(`nephele-${vmA.metadata.uid}`)
     expect(files.get(`nodes/${node}/ovs-vsctl-show.txt`)).toContain('br-int')
+    expect(files.get(`nodes/${node}/check.txt`)).toMatch(/^ok +libvirtd answers: libvirt \d/m)
     const paths = [...files.keys()]
     expect(paths.filter((path) => /^logs\/.*\/agent\.log$/.test(path))).toHaveLength(1)
     expect(paths.filter((path) => /^logs\/.*\/operator\.log$/.test(path))).toHaveLength(2)
