@@ -23,6 +23,7 @@ export async function complete(
     if (name === undefined) return COMMANDS.map((command) => command.name)
     const command = COMMANDS.find((one) => one.name === name)
     if (name === 'top') return before.length === 0 ? ['nodes', 'instances'] : []
+    if (name === 'resize' && before.length === 1) return names('Flavor')
     if (!command?.completes || before.length >= command.arguments.most) return []
     if (command.completes === 'instances') return names('Instance')
     if (before.length === 0)

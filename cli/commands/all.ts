@@ -9,6 +9,7 @@ import { history } from './history.ts'
 import { log } from './log.ts'
 import { LOCKS } from './lock.ts'
 import { POWER } from './power.ts'
+import { resize } from './resize.ts'
 import { setPassword } from './set-password.ts'
 import { ssh } from './ssh.ts'
 import { supportBundle } from './support-bundle.ts'
@@ -29,6 +30,7 @@ export const COMMANDS: readonly Command[] = [
   ...POWER,
   ...ACTIONS,
   ...LOCKS,
+  resize,
   setPassword,
   supportBundle,
   backup,
