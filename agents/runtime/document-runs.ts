@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs of documents: calls the reconciler, reports the outcome, and schedules the next run.
+import { changeOf } from '../../lib/change-id.ts'
 import type { DesiredDocument, DocumentKind } from '../../lib/contract/documents.ts'
 import { TransientError, isTerminal } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
@@ -109,7 +110,10 @@ export class DocumentRuns {
       bootId,
       state,
       signal,
-      log: log.child({ kind: document.kind, uid: document.uid, namespace: document.namespace, name: document.name }),
+      log: log.child({
+        ...{ kind: document.kind, uid: document.uid, namespace: document.namespace, name: document.name },
+        change: changeOf({ uid: document.uid, generation: document.versions.generation }),
+      }),
       report: (observation) => {
         if (!signal.aborted) this.publish(document, observation)
       },
@@ -125,7 +129,8 @@ export class DocumentRuns {
 
   async #finish(document: DesiredDocument): Promise<void> {
     await this.#options.store.finish(document)
-    this.#options.log.info({ kind: document.kind, uid: document.uid, name: document.name }, 'removed')
+    const change = changeOf({ uid: document.uid, generation: document.versions.generation })
+    this.#options.log.info({ kind: document.kind, uid: document.uid, name: document.name, change }, 'removed')
   }
 
   #fail(document: DesiredDocument, error: unknown, log: Logger): Pick<EndedRun, 'result' | 'reason'> {

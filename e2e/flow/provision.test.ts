@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The seventeen steps of docs/provisioning-flow.md, in their order, as conditions, documents and notifications show them.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { readFile } from 'node:fs/promises'
+import { changeOf } from '../../lib/change-id.ts'
 import { findCondition } from '../../lib/conditions.ts'
 import { IP_CLAIM, KEY_PAIR, PORT, VOLUME } from '../../lib/api/kinds.ts'
 import type { Instance, IPClaim, Port, Volume } from '../../lib/api/types.ts'
+import { pathIn } from '../../local/node/node.ts'
 import { recordBus, type BusRecorder, type Recorded } from '../harness/bus-recorder.ts'
 import * as draft from '../harness/objects.ts'
 import { Project } from '../harness/project.ts'
@@ -135,4 +138,22 @@ test('the guest has its key, name and user data from the metadata service', asyn
   expect(meta).toMatch(/^http /)
   expect(meta).toContain('"hostname":"box"')
   expect(meta).toContain(KEY.split(' ')[1])
+}, 60_000)
+
+test('one word leads through all logs: from the operator to the node and back', async () => {
+  const { metadata, status } = instance
+  const change = JSON.stringify({ change: changeOf(metadata) }).slice(1, -1)
+  const { cloud } = project.test
+  const lines = async (path: string) =>
+    (await readFile(path, 'utf8')).split('\n').filter((line) => line.includes(change))
+  const node = cloud.node(status?.node ?? '')
+  await waitUntilTrue('both have said so', async () => {
+    const [operator, agent] = [
+      await lines(cloud.layout.log('operator')),
+      await lines(pathIn(node, '/var/log/nephele-node/agent.log')),
+    ]
+    return (
+      operator.some((line) => line.includes('"msg":"ready"')) && agent.some((line) => line.includes('power changed'))
+    )
+  })
 }, 60_000)

@@ -32,6 +32,7 @@ let metrics: LoopMetrics
 let informers: Informers
 let ended: Promise<void>
 let logged: string[]
+let readiness: string[]
 let leading: boolean
 /** Names of the objects, in the order of their runs. */
 let runs: string[]
@@ -47,6 +48,7 @@ beforeEach(async () => {
   informers = new Informers({ client: http, log: createLogger('test', 'silent'), timing: { backoffBaseMs: 5 } })
   ended = Promise.resolve()
   logged = []
+  readiness = []
   leading = true
   runs = []
 })
@@ -57,9 +59,12 @@ afterEach(async () => {
   await ended
 })
 
-/** Says what is logged as an error or a warning. */
+/** Says what is logged, but for how objects are. */
 function recorder(): Logger {
-  const say = (level: string) => (_: unknown, message: string) => void logged.push(`${level}: ${message}`)
+  const say = (level: string) => (about: { reason?: string }, message: string) => {
+    if (/^(not )?ready$/.test(message)) readiness.push(`${message}: ${about.reason}`)
+    else logged.push(`${level}: ${message}`)
+  }
   const log = { error: say('error'), warn: say('warn'), info: say('info'), debug: () => undefined, child: () => log }
   return log as unknown as Logger
 }
@@ -495,6 +500,25 @@ describe('kinds of their own', () => {
       ['a outcome'],
     ])
   })
+})
+
+test('a line says when an object becomes ready or waits for something else, and none that all is as it was', async () => {
+  const outcomes: Outcome[] = [waitFor('First', 'm'), waitFor('First', 'm'), waitFor('Second', 'm'), done, done]
+  let at = 0
+  make('a')
+  await start((object) => {
+    ;(object.status ??= {}).size = at
+    return outcomes[Math.min(at++, outcomes.length - 1)] ?? done
+  })
+  await ran('a')
+  for (let touch = 1; touch < outcomes.length; touch++) {
+    server.store.update(WIDGETS_PATH, {
+      ...get('a'),
+      metadata: { ...get('a').metadata, labels: { touch: String(touch) } },
+    })
+    await ran('a')
+  }
+  expect(readiness).toEqual(['not ready: First', 'not ready: Second', expect.stringMatching(/^ready: /)])
 })
 
 test('what runs cost is counted: how long they took, how long they waited, how many wait', async () => {

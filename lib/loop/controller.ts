@@ -20,7 +20,7 @@ export interface Run {
   readonly key: ObjectKey
   /** Fenced: every write asserts first that this process still leads. Answers go into the caches at once. */
   readonly client: KubeClient
-  /** Carries controller, kind, namespace, name, generation and reconcileId. */
+  /** Carries controller, kind, namespace, name, change and reconcileId. */
   readonly log: Logger
   /** Aborts when the process drains or leadership is lost. */
   readonly signal: AbortSignal

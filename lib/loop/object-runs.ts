@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from 'node:crypto'
+import { changeOf } from '../change-id.ts'
+import { findCondition } from '../conditions.ts'
 import { StaleWriterError } from '../errors.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { isAlreadyExists, isConflict, isNamespaceTerminating, isUnreachable } from '../kube/errors.ts'
 import { cloneJson } from '../json-clone.ts'
-import { refOfKey, type KubeObject, type ObjectKey } from '../kube/object.ts'
+import { refOfKey, type CommonStatus, type KubeObject, type ObjectKey } from '../kube/object.ts'
 import type { Fence } from '../leader/fence.ts'
 import type { Logger } from '../log.ts'
 import type { Outcome } from '../outcome.ts'
@@ -32,6 +34,19 @@ export interface ObjectRunsDeps<T extends KubeObject> {
   failures: (key: ObjectKey) => number
   /** For metrics: how a run ended. */
   onResult: (result: string, why?: Why) => void
+}
+
+/** A line when it has become ready or waits for something else, so that one change can be followed through all logs. */
+function logReadiness(run: Pick<Run, 'log'>, before: KubeObject, after: KubeObject): void {
+  const [was, is] = [before, after].map(({ status }) =>
+    findCondition((status as CommonStatus | undefined)?.conditions, 'Ready'),
+  )
+  if (
+    !is ||
+    (was?.status === is.status && was.reason === is.reason && was.observedGeneration === is.observedGeneration)
+  )
+    return
+  run.log.info({ reason: is.reason, why: is.message }, is.status === 'True' ? 'ready' : 'not ready')
 }
 
 /** What a run waits for, or failed with. */
@@ -63,7 +78,8 @@ export class ObjectRuns<T extends KubeObject> {
     if (!cached || writes.isLetGo(cached)) return NONE
     const object = cloneJson(cached)
     const now = clock.now()
-    const result = await this.#reconcile(object, this.#toRun(key, object, now))
+    const run = this.#toRun(key, object, now)
+    const result = await this.#reconcile(object, run)
     // Held meanwhile: what the run concluded may be wrong.
     if (!result || isHeld()) return NONE
     onResult(result.kind === 'outcome' ? result.outcome.kind : result.kind, whyOf(result))
@@ -77,6 +93,7 @@ export class ObjectRuns<T extends KubeObject> {
       writeReadiness(object, readiness, now)
     }
     const wrote = await writes.writeStatus(key, { before: cached, object }, result)
+    if (wrote) logReadiness(run, cached, object)
     return this.#next(key, result, wrote)
   }
 
@@ -122,14 +139,19 @@ export class ObjectRuns<T extends KubeObject> {
 
   #toRun(key: ObjectKey, object: T, now: Date): Run {
     const { client, fence, events, log, failures } = this.#deps
-    const { namespace, name, generation } = object.metadata
+    const { namespace, name, generation, uid } = object.metadata
     let own: Logger | undefined
     return {
       key,
       client,
       // Most runs log nothing.
       get log() {
-        return (own ??= log.child({ namespace, name, generation, reconcileId: randomUUID().slice(0, 8) }))
+        return (own ??= log.child({
+          namespace,
+          name,
+          change: changeOf({ uid, generation }),
+          reconcileId: randomUUID().slice(0, 8),
+        }))
       },
       signal: fence.signal,
       failures: failures(key),
