@@ -512,10 +512,8 @@ test('a line says when an object becomes ready or waits for something else, and 
   })
   await ran('a')
   for (let touch = 1; touch < outcomes.length; touch++) {
-    server.store.update(WIDGETS_PATH, {
-      ...get('a'),
-      metadata: { ...get('a').metadata, labels: { touch: String(touch) } },
-    })
+    const metadata = { ...get('a').metadata, labels: { touch: String(touch) } }
+    server.store.update(WIDGETS_PATH, { ...get('a'), metadata }, false)
     await ran('a')
   }
   expect(readiness).toEqual(['not ready: First', 'not ready: Second', expect.stringMatching(/^ready: /)])
