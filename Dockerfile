@@ -19,7 +19,8 @@ RUN apt-get update \
   && apt-get install --no-install-recommends -y libcap-ng0 libssl3t64 libunbound8 \
   && rm -rf /var/lib/apt/lists/*
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
-COPY dist/operator.mjs dist/operator.mjs.map dist/bootstrap.mjs dist/bootstrap.mjs.map dist/install-check.mjs dist/install-check.mjs.map /app/
+COPY dist/operator.mjs dist/operator.mjs.map dist/bootstrap.mjs dist/bootstrap.mjs.map dist/install-check.mjs dist/install-check.mjs.map \
+  dist/support-bundle.mjs dist/support-bundle.mjs.map /app/
 COPY LICENSE /app/
 USER 65532:65532
 ENV NODE_ENV=production

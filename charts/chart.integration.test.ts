@@ -158,7 +158,7 @@ test('every container says by its last lines why it ended, in kubectl describe',
   const pods = all.flatMap((m) => (m.kind === 'Pod' ? (m as unknown as PodTemplate).spec : (templateOf(m)?.spec ?? [])))
   const policies = pods.flatMap((pod) => pod.containers.map((c) => [c.name, c.terminationMessagePolicy]))
   expect(policies.map(([name]) => name)).toEqual(
-    expect.arrayContaining(['agent', 'operator', 'nats', 'northd', 'resolver', 'console', 'relay', 'bootstrap', 'install-check']),
+    expect.arrayContaining(['agent', 'operator', 'nats', 'northd', 'resolver', 'console', 'relay', 'bootstrap', 'install-check', 'support-bundle']),
   )
   expect(policies.filter(([, policy]) => policy !== 'FallbackToLogsOnError')).toEqual([])
 }, 60_000)

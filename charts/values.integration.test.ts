@@ -154,6 +154,7 @@ test('where pods run and how they are pulled is said of each workload', async ()
     ['nephele-operator', 'operator', 'one,two'],
     ['nephele-ovn', 'ovn', 'one,two'],
     ['nephele-resolver', 'agent', 'one,two'],
+    ['nephele-support-bundle', 'operator', 'one,two'],
   ])
 }, 60_000)
 

@@ -16,6 +16,7 @@ const ENTRY_POINTS = {
   console: 'console/main.ts',
   bootstrap: 'operator/bootstrap/main.ts',
   'install-check': 'operator/install-check/main.ts',
+  'support-bundle': 'cli/support-bundle/job.ts',
 } as const
 export type BundleName = keyof typeof ENTRY_POINTS
 
@@ -116,6 +117,15 @@ export async function buildPlugin(): Promise<void> {
 }
 
 if (import.meta.main) {
-  await buildProcesses(['operator', 'agent', 'resolver', 'metrics-relay', 'console', 'bootstrap', 'install-check'])
+  await buildProcesses([
+    'operator',
+    'agent',
+    'resolver',
+    'metrics-relay',
+    'console',
+    'bootstrap',
+    'install-check',
+    'support-bundle',
+  ])
   await buildPlugin()
 }

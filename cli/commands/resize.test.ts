@@ -22,7 +22,7 @@ const context = (more: Partial<Context> = {}): Context =>
       find: async ({ kind }: ResourceKind, { name }: { name: string }) =>
         kind === 'Flavor' && name === 'large' ? { metadata: { name } } : undefined,
       mergePatch: async (_: ResourceKind, { name }: { name: string }, patch: object) => {
-        if (name !== 'web') throw new ApiError('PATCH', 404, { reason: 'NotFound' } as never)
+        if (name !== 'web') throw new ApiError('PATCH', 404, { reason: 'NotFound' })
         patched.push(patch)
         return machine({})
       },

@@ -68,15 +68,18 @@ const OBJECTS: Readonly<Record<string, object[]>> = {
   ],
 }
 
+function listOf({ plural }: ResourceKind): KubeObject[] {
+  if (plural === 'secrets' || plural === 'configmaps') throw new Error('a bundle reads none')
+  if (plural === 'quotas') throw new ApiError('list', 403, { message: 'quotas is forbidden' })
+  return (OBJECTS[plural] ?? []) as KubeObject[]
+}
+
 const context = (more: Partial<Context> = {}): Context => ({
   client: {
     find: async ({ plural }: ResourceKind, { name }: { name: string }) =>
       plural === 'nodes' && ['one', 'two', 'three'].includes(name) ? { metadata: { name } } : undefined,
-    list: async ({ plural }: ResourceKind) => {
-      if (plural === 'secrets' || plural === 'configmaps') throw new Error('a bundle reads none')
-      if (plural === 'quotas') throw new ApiError('list', 403, { message: 'quotas is forbidden' })
-      return (OBJECTS[plural] ?? []) as KubeObject[]
-    },
+    list: async (kind: ResourceKind) => listOf(kind),
+    listPage: async (kind: ResourceKind) => ({ metadata: { resourceVersion: '1' }, items: listOf(kind) }),
   } as unknown as Context['client'],
   kubectl: async (argv) => {
     asked.push(argv.join(' '))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, open, rm, type FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { exec } from '../../lib/exec.ts'
@@ -25,20 +25,31 @@ export class BundleFolder implements AsyncDisposable {
     return new BundleFolder(await mkdtemp(join(tmpdir(), 'nephele-support-')), name, signal)
   }
 
-  /** @param path in the archive, of words between slashes. @param read what it is to hold; undefined: there is nothing of the kind */
-  async add(path: string, read: () => Promise<string | undefined>): Promise<void> {
-    let text: string | undefined
+  /** @param path in the archive, of words between slashes. @param read what it is to hold; undefined, or no piece: there is nothing of the kind */
+  async add(path: string, read: () => Promise<string | undefined> | AsyncIterable<string>): Promise<void> {
+    const file = join(this.#parent, this.#name, path)
     try {
-      text = await read()
+      const found = read()
+      if (Symbol.asyncIterator in found) await this.#append(file, found)
+      else await this.#append(file, [(await found) ?? ''])
     } catch (error) {
       this.#signal.throwIfAborted()
       this.missing.push(`${path}: ${messageOf(error)}`)
-      return
     }
-    if (text === undefined) return
-    const file = join(this.#parent, this.#name, path)
-    await mkdir(dirname(file), { recursive: true })
-    await writeFile(file, text)
+  }
+
+  async #append(file: string, pieces: Iterable<string> | AsyncIterable<string>): Promise<void> {
+    let opened: FileHandle | undefined
+    try {
+      for await (const piece of pieces) {
+        if (piece === '') continue
+        if (!opened) await mkdir(dirname(file), { recursive: true })
+        opened ??= await open(file, 'wx')
+        await opened.write(piece)
+      }
+    } finally {
+      await opened?.close()
+    }
   }
 
   /** @throws ExecError when tar cannot write it */

@@ -2,21 +2,23 @@
 import { stringify } from 'yaml'
 import { CUSTOM_KINDS, EVENT, GROUP, POD } from '../../lib/api/kinds.ts'
 import type { KubeObject, ResourceKind } from '../../lib/kube/object.ts'
+import { pagesOf } from '../../lib/kube/pages.ts'
 import { someAtOnce } from '../../lib/some-at-once.ts'
 import type { Context } from '../command-line/command.ts'
 import type { BundleFolder } from './bundle-folder.ts'
 import { eventLines, isOurs, type Event } from './event-lines.ts'
 import { CLUSTER_KINDS, CUSTOM_RESOURCE_DEFINITION, INSTALLED_KINDS } from './kubernetes-kinds.ts'
 import { CHECK, NODE_COMMANDS, onNode, OVN_COMMANDS } from './node-commands.ts'
+import type { PodAccess } from './pod-access.ts'
 import { componentOf, INSTALLED, listLogs, type Pod } from './pods.ts'
 import { withoutLogin, withoutSecrets } from './redact.ts'
 
-const ASK_MS = 60_000
+const NOT_RUN =
+  'ovn/ and nodes/: nothing may be run in pods from here; kubectl nephele support-bundle NODE, by who may, has both'
 /** kubectl is a process each. */
 const AT_ONCE = 6
-const LINES_OF_LOG = 20_000
 
-type Asked = Pick<Context, 'client' | 'kubectl' | 'signal' | 'progress'>
+type Asked = Pick<Context, 'client' | 'signal' | 'progress'> & { pods: PodAccess }
 
 /** Reads all that a bundle has into the folder. What cannot be read is noted there. @param nodes whose own programs are asked, too */
 export async function collect(context: Asked, folder: BundleFolder, nodes: readonly string[]): Promise<void> {
@@ -30,7 +32,7 @@ export async function collect(context: Asked, folder: BundleFolder, nodes: reado
   progress('the cluster')
   for (const kind of CLUSTER_KINDS) await folder.add(`cluster/${kind.plural}.yaml`, () => readAll(context, kind))
   await folder.add('cluster/definitions.yaml', () => readDefinitions(context))
-  await folder.add('cluster/version.yaml', () => ask(context, ['version', '--output=yaml']))
+  await folder.add('cluster/version.yaml', () => context.pods.version())
   const pods = await findPods(context, folder)
   for (const namespace of new Set(pods.map(({ metadata }) => metadata.namespace ?? '')))
     for (const kind of INSTALLED_KINDS)
@@ -38,19 +40,18 @@ export async function collect(context: Asked, folder: BundleFolder, nodes: reado
   await someAtOnce(listLogs(pods, nodes), AT_ONCE, async ({ pod, container, previous }) => {
     const { namespace = '', name } = pod.metadata
     progress(`log of ${name}`)
-    await folder.add(`logs/${namespace}/${name}/${container}${previous ? '.previous' : ''}.log`, () =>
-      ask(context, [
-        ...['logs', `--namespace=${namespace}`, `--container=${container}`, `--tail=${LINES_OF_LOG}`],
-        ...[`--previous=${previous}`, '--timestamps', '--', name],
-      ]),
+    await folder.add(`logs/${namespace}/${name}/${container}${previous ? '.previous' : ''}.log`, async () =>
+      withoutLogin(await context.pods.log({ pod, container, previous })),
     )
   })
+  const { run } = context.pods
+  if (!run) {
+    folder.missing.push(NOT_RUN)
+    return
+  }
   await someAtOnce(listQuestions(pods, nodes), AT_ONCE, async ({ pod, container, path, argv }) => {
     progress(path)
-    const { namespace = '', name } = pod.metadata
-    await folder.add(path, () =>
-      ask(context, ['exec', `--namespace=${namespace}`, `--container=${container}`, name, '--', ...argv]),
-    )
+    await folder.add(path, async () => withoutLogin(await run(pod, container, argv)))
   })
   for (const node of nodes.filter((one) => !pods.some((pod) => isAgentOf(pod, one))))
     folder.missing.push(`nodes/${node}: no pod of the agent is on this node, through which its programs are asked`)
@@ -88,12 +89,16 @@ function isAgentOf(pod: Pod, node: string): boolean {
   return componentOf(pod) === 'agent' && pod.spec.nodeName === node
 }
 
-/** As `kubectl get --output=yaml` has them, but for what is left out. Undefined: there are none. */
-async function readAll({ client, signal }: Asked, kind: ResourceKind, namespace?: string): Promise<string | undefined> {
-  const objects = await client.list<KubeObject>(kind, { signal, ...(namespace === undefined ? {} : { namespace }) })
-  if (objects.length === 0) return undefined
+/** As `kubectl get --output=yaml` has them, but for what is left out; a page at a time is in memory. */
+async function* readAll(
+  { client, signal }: Asked,
+  kind: ResourceKind,
+  namespace?: string,
+): AsyncGenerator<string, void> {
   const apiVersion = kind.group === '' ? kind.version : `${kind.group}/${kind.version}`
-  return objects.map((one) => `---\n${stringify({ apiVersion, kind: kind.kind, ...withoutSecrets(one) })}`).join('')
+  const where = namespace === undefined ? {} : { namespace }
+  for await (const page of pagesOf<KubeObject>(client, kind, { signal, ...where }))
+    for (const one of page.items) yield `---\n${stringify({ apiVersion, kind: kind.kind, ...withoutSecrets(one) })}`
 }
 
 /** Without their schemas, which are those of the version. */
@@ -115,8 +120,4 @@ async function findPods({ client, signal }: Asked, folder: BundleFolder): Promis
     return undefined
   })
   return pods
-}
-
-async function ask({ kubectl, signal }: Asked, argv: readonly string[]): Promise<string> {
-  return withoutLogin(await kubectl(argv, { timeoutMs: ASK_MS, signal }))
 }

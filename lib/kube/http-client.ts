@@ -206,6 +206,18 @@ export class HttpKubeClient implements KubeClient {
     return this.#send<T>('review', path, { method: 'POST', path, body, ...timing(options) })
   }
 
+  /** The answer as it is; of more than `mostBytes` its end. */
+  async readText(path: string, options: RequestOptions & { mostBytes: number }): Promise<string> {
+    const chunks: Buffer[] = []
+    let length = 0
+    for await (const chunk of this.#transport.stream({ method: 'GET', path, ...timing(options) })) {
+      chunks.push(chunk)
+      length += chunk.length
+      while (length - (chunks[0]?.length ?? length) >= options.mostBytes) length -= chunks.shift()?.length ?? 0
+    }
+    return Buffer.concat(chunks).subarray(-options.mostBytes).toString('utf8')
+  }
+
   /** Aborts requests in progress. */
   close(): Promise<void> {
     return this.#connections.close()

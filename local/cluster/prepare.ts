@@ -29,7 +29,7 @@ export async function prepareCluster(progress: Progress): Promise<PreparedCluste
   const rootfs = await progress.step("nodes' root file system", () => ensureRootfs(undefined, CLUSTER_PACKAGES))
   const guestImage = await progress.step('guest image', () => ensureGuestImage(rootfs))
   await progress.step('bundles of this checkout', () =>
-    buildProcesses(['operator', 'agent', 'resolver', 'metrics-relay', 'bootstrap', 'install-check']),
+    buildProcesses(['operator', 'agent', 'resolver', 'metrics-relay', 'bootstrap', 'install-check', 'support-bundle']),
   )
   const { version } = JSON.parse(await readFile(join(REPOSITORY, 'package.json'), 'utf8')) as { version: string }
   const images = await progress.step('container images', () => buildImages(rootfs, version))

@@ -20,7 +20,7 @@ export async function buildImages(
 ): Promise<void> {
   const { version } = JSON.parse(await readFile(join(REPOSITORY, 'package.json'), 'utf8')) as { version: string }
   await progress.step('bundles of this checkout', () =>
-    buildProcesses(['operator', 'agent', 'resolver', 'metrics-relay', 'bootstrap', 'install-check']),
+    buildProcesses(['operator', 'agent', 'resolver', 'metrics-relay', 'bootstrap', 'install-check', 'support-bundle']),
   )
   const folder = await mkdtemp(join(tmpdir(), 'nephele-images-'))
   try {
