@@ -22,7 +22,7 @@ import type { Cloud, Instance } from '../../lib/api/types.ts'
 import type { KubeObject, ResourceKind } from '../../lib/kube/object.ts'
 import { NAMESPACE } from '../../local/services/tokens.ts'
 import * as draft from '../harness/objects.ts'
-import { readSupportBundle } from './support-bundle.ts'
+import { readBundleOfJob, readSupportBundle } from './support-bundle.ts'
 import { waitForGone, waitForReady, waitUntilTrue } from '../harness/wait.ts'
 import {
   agentMetrics,
@@ -186,6 +186,11 @@ test(
     const all = [...files.values()].join('\n')
     for (const secret of [canary, Buffer.from(canary).toString('base64'), 'PRIVATE KEY-----'])
       expect(all).not.toContain(secret)
+    const ofJob = await readBundleOfJob(env)
+    expect(ofJob.get('objects/instances.yaml')).toContain(vmA.metadata.uid)
+    expect([...ofJob.keys()].filter((path) => /^logs\/.*\/operator\.log$/.test(path))).toHaveLength(2)
+    expect(ofJob.get('README.txt')).toContain('nothing may be run in pods from here')
+    expect([...ofJob.values()].join('\n')).not.toContain(canary)
     await env.cluster.client.remove(SECRET, at('hidden'))
   },
   3 * MINUTE_MS,
