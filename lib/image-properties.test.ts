@@ -6,6 +6,8 @@ import { findUnsupported, JUDGED_PROPERTIES } from './image-properties.ts'
 test.each<[Record<string, string>, string | undefined]>([
   [{}, undefined],
   [{ hw_disk_bus: 'virtio', hw_firmware_type: 'bios', os_secure_boot: 'disabled' }, undefined],
+  [{ hw_disk_bus: 'SATA', hw_scsi_model: 'virtio-scsi' }, undefined],
+  [{ hw_scsi_model: 'lsilogic' }, 'image property hw_scsi_model is "lsilogic"; write virtio-scsi'],
   [{ hw_qemu_guest_agent: 'yes', os_distro: 'debian', constructor: 'x' }, undefined],
   [{ architecture: 'X86_64' }, undefined],
   [{ hw_firmware_type: 'UEFI' }, undefined],
@@ -16,7 +18,7 @@ test.each<[Record<string, string>, string | undefined]>([
   [{ hw_tpm_version: '1.2' }, 'image property hw_tpm_version is "1.2"; write 2.0'],
   [{ hw_tpm_model: 'tpm-tis' }, 'image property hw_tpm_model is "tpm-tis"; that needs hw_tpm_version 2.0'],
   [{ hw_video_model: 'qxl', hw_input_bus: 'ps2' }, undefined],
-  [{ hw_disk_bus: 'ide' }, 'image property hw_disk_bus is "ide"; write virtio'],
+  [{ hw_disk_bus: 'ide' }, 'image property hw_disk_bus is "ide"; write virtio or scsi or sata'],
   [{ hw_mem_encryption: 'true' }, 'image property hw_mem_encryption is "true"; write false'],
   [{ img_signature: 'abc' }, 'image property img_signature is "abc"; this cannot be had yet: take it out'],
   [{ cinder_encryption_key_id: 'k' }, 'cinder_encryption_key_id'],

@@ -9,7 +9,8 @@ const SUPPORTED: Readonly<Record<string, readonly string[]>> = {
   hw_architecture: ['x86_64'],
   hw_emulation_architecture: ['x86_64'],
   hw_machine_type: ['q35'],
-  hw_disk_bus: ['virtio'],
+  hw_disk_bus: ['virtio', 'scsi', 'sata'],
+  hw_scsi_model: ['virtio-scsi'],
   hw_watchdog_action: ['disabled', 'none', 'reset', 'poweroff'],
   hw_vif_model: ['virtio', 'e1000e'],
   hw_rng_model: ['virtio'],
@@ -43,6 +44,14 @@ export const JUDGED_PROPERTIES: readonly string[] = [...Object.keys(SUPPORTED), 
 /** Whether the disks of a machine that is rescued with this image keep their names in the guest. Pure. */
 export function keepsDiskNames(properties: Readonly<Record<string, string>>): boolean {
   return Object.keys(OF_RESCUE).some((name) => Object.hasOwn(properties, name))
+}
+
+export type DiskBus = 'virtio' | 'scsi' | 'sata'
+
+/** What a machine's own disks are on. Pure. */
+export function diskBusOf(properties: Readonly<Record<string, string>>): DiskBus {
+  const bus = properties['hw_disk_bus']?.toLowerCase()
+  return bus === 'scsi' || bus === 'sata' ? bus : 'virtio'
 }
 
 export type Firmware = 'bios' | 'uefi' | 'secure-boot'

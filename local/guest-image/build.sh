@@ -38,6 +38,9 @@ add_modules order net/core/failover drivers/net/net_failover drivers/net/virtio_
   fs/isofs/isofs drivers/input/evdev drivers/acpi/button
 # Loaded by who needs them: while read -r m; do insmod /mod/$m.ko; done < /mod/vlan
 add_modules vlan net/llc/llc net/802/stp net/802/garp net/802/mrp net/8021q/8021q
+# Loaded by who looks for disks on other buses.
+add_modules disks drivers/scsi/scsi_common drivers/scsi/scsi_mod drivers/scsi/sd_mod drivers/scsi/virtio_scsi drivers/ata/libata \
+  drivers/ata/libahci drivers/ata/ahci
 # Mounted by who looks at the firmware's variables.
 add_modules efi fs/efivarfs/efivarfs
 # Loaded when the guest is up: no boot waits for its agent.

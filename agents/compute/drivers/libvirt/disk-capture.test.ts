@@ -58,10 +58,13 @@ beforeEach(async () => {
   end = JobType.completed
   waitsSeconds = -2
   const call = async (name: string, args: { flags?: number; backup?: string; timeout?: number }) => {
+    if (name === 'getXml')
+      return { xml: `<domain><disk><source file="${dir}/root.qcow2"/><target dev="sda"/></disk></domain>` }
     if (name === 'getJobStats') return { type: args.flags === 1 ? end : JobType.none, params: [] }
     calls.push(name)
     if (name === 'backupBegin') {
       if (!fails['fsFreeze']) expect(existsSync(join(dir, 'frozen'))).toBe(calls.includes('fsFreeze'))
+      expect(args.backup).toContain('name="sda"')
       await writeFile(/file="([^"]*)"/.exec(args.backup ?? '')?.[1] ?? '', 'raw')
     }
     const error = fails[name]

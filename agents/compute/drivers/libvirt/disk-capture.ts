@@ -15,7 +15,7 @@ import { isPoweredOn, type CaptureWant } from '../../instance-driver.ts'
 import { GUEST_CALL_MS, type LibvirtConnections } from './connections.ts'
 import { diskName } from './disk-xml.ts'
 import { diskPaths } from './disk-paths.ts'
-import type { FoundDomain } from './domains.ts'
+import { readLiveXml, type FoundDomain } from './domains.ts'
 import { forgetFreeze, freeze, thaw, THAW_FOR_MS } from './guest-freeze.ts'
 import type { MachineFinder } from './machine-finder.ts'
 import { writeXml } from './xml-tree.ts'
@@ -100,9 +100,10 @@ export class DiskCapture {
     { want, raw, dir, quiesce, onStep, onProgress }: CaptureWant & { raw: string; dir: string },
     signal: AbortSignal,
   ): Promise<void> {
-    const { orders } = this.#options.connections
+    const { orders, guest } = this.#options.connections
     const { ref: domain } = found
     await rm(raw, { force: true })
+    const { rootTarget = diskName(0) } = await readLiveXml(guest, domain, signal)
     const wantsQuiet = quiesce === 'Required' || (quiesce === 'IfPossible' && found.power === 'running')
     let isFrozen = false
     // By a copy before; where that is in vain now, it is tried again afterwards.
@@ -111,7 +112,8 @@ export class DiskCapture {
       if (wantsQuiet) isFrozen = await this.#freeze(found, dir, quiesce, signal)
       if (isFrozen) onStep('Frozen')
       signal.throwIfAborted()
-      await orders.call('backupBegin', { domain, backup: toBackupXml(raw), checkpoint: undefined, flags: 0 }, signal)
+      const backup = toBackupXml(raw, rootTarget)
+      await orders.call('backupBegin', { domain, backup, checkpoint: undefined, flags: 0 }, signal)
     } finally {
       // One that did not answer in time may be frozen all the same.
       if (wantsQuiet) await this.#thaw(want.uid, dir, { untilMs: performance.now() + THAW_FOR_MS, signal })
@@ -220,13 +222,13 @@ function isOver(type: number): boolean {
 }
 
 /** Its other disks take no part. https://libvirt.org/formatbackup.html */
-function toBackupXml(path: string): string {
+function toBackupXml(path: string, target: string): string {
   return writeXml({
     domainbackup: {
       '@mode': 'push',
       disks: {
         disk: {
-          '@name': diskName(0),
+          '@name': target,
           '@backup': 'yes',
           '@type': 'file',
           driver: { '@type': 'raw' },

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { TerminalError } from '../../../../lib/errors.ts'
+import type { DiskBus } from '../../../../lib/image-properties.ts'
 import { MAX_VOLUMES, type VolumeWant } from '../../instance-driver.ts'
 import { addressOnBus } from './pci-ports.ts'
 import { writeXml, type XmlTree } from './xml-tree.ts'
@@ -24,6 +25,15 @@ export const volumeAlias = (uid: string): string => `${VOLUME_ALIAS}${uid}`
 export const volumeOfAlias = (alias: string): string | undefined =>
   alias.startsWith(VOLUME_ALIAS) ? alias.slice(VOLUME_ALIAS.length) : undefined
 
+/** What the guest sees a disk as. */
+export interface DiskTarget {
+  dev: string
+  bus: DiskBus
+}
+
+/** sda, …: of the machine's own disks where they are on another bus. Six have a place on a machine's SATA controller. */
+export const otherName = (place: number): string => `sd${String.fromCharCode(97 + place)}`
+
 /** vda, …, vdz, vdaa, … */
 export function diskName(index: number): string {
   const letter = String.fromCharCode(97 + (index % 26))
@@ -39,12 +49,12 @@ export const CONFIG_DRIVE_INDEX = EPHEMERAL_INDEX + 2
 export interface FileDisk {
   path: string
   format: 'raw' | 'qcow2'
-  index: number
+  target: DiskTarget
   serial: string
   readonly?: boolean
   bootOrder?: number
-  /** Of the PCIe port; absent: the first that is free. */
-  bus?: number
+  /** Of the PCIe port, on virtio; absent: the first that is free. */
+  port?: number
   /** Set explicitly, so that libvirt and QEMU do not probe the image's own header. */
   backing?: { path: string; format: 'raw' | 'qcow2' }
 }
@@ -64,11 +74,11 @@ export function fileDisk(disk: FileDisk): XmlTree {
           backingStore: {},
         }
       : {},
-    target: { '@dev': diskName(disk.index), '@bus': 'virtio' },
+    target: { '@dev': disk.target.dev, '@bus': disk.target.bus },
     ...(disk.readonly ? { readonly: {} } : {}),
     serial: disk.serial.slice(0, SERIAL_CHARACTERS),
     ...(disk.bootOrder === undefined ? {} : { boot: { '@order': String(disk.bootOrder) } }),
-    ...(disk.bus === undefined ? {} : { address: addressOnBus(disk.bus) }),
+    ...(disk.port === undefined ? {} : { address: addressOnBus(disk.port) }),
   }
 }
 

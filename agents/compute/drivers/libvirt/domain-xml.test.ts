@@ -399,6 +399,35 @@ describe('toDomainXml', () => {
     expect(readDomainXml(xmlOf())).not.toHaveProperty('tpmModel')
   })
 
+  test.each<[string, boolean, string[], boolean]>([
+    ['sata', false, ['sda sata', 'vdb virtio', 'sdb sata', 'sdc sata', 'vdab virtio'], false],
+    ['scsi', false, ['sda scsi', 'vdb virtio', 'sdb scsi', 'sdc scsi', 'sdd scsi'], true],
+    ['SATA', true, ['sda sata', 'sdb sata', 'vdc virtio', 'sdc sata', 'sdd sata', 'vdac virtio'], false],
+    ['scsi', true, ['sda scsi', 'sdb scsi', 'vdc virtio', 'sdc scsi', 'sdd scsi', 'sde scsi'], true],
+  ])('own disks on %s, in rescue: %s', (bus, isRescued, names, hasController) => {
+    const want = byRescue({ hw_disk_bus: bus })
+    const xml = parseXml(
+      xmlOf({ ...want, volumes: [{ ...at('/v'), uid: 'v' }], ...(isRescued ? {} : { rescue: undefined }) }),
+    )
+    const found = all(xml, 'target').flatMap((target) => {
+      const [dev, on] = [target.getAttribute('dev') ?? '', target.getAttribute('bus') ?? '']
+      return /^[sv]d/.test(dev) ? `${dev} ${on}` : []
+    })
+    expect(found).toEqual(names)
+    const controllers = all(xml, 'controller').map((one) => `${one.getAttribute('type')} ${one.getAttribute('model')}`)
+    expect(controllers.includes('scsi virtio-scsi')).toBe(hasController)
+    // No port of PCIe is theirs.
+    const own = all(xml, 'disk').filter((disk) => /^sd/.test(attribute(disk, ['target'], 'dev') ?? ''))
+    expect(own.flatMap((disk) => all(disk, 'address'))).toEqual([])
+  })
+
+  test('a rescue disk that comes last is the last on its bus, too', () => {
+    const xml = xmlOf(byRescue({ hw_disk_bus: 'sata', hw_rescue_device: 'disk' }))
+    expect(xml).toMatch(/<target dev="sde" bus="sata"\/>\s*<serial>rescue</)
+    expect(xml).toMatch(/<target dev="sda" bus="sata"\/>/)
+    expect(readDomainXml(xml)).toMatchObject({ rootTarget: 'sda' })
+  })
+
   test('hostile names stay text', () => {
     const hostile = fc.oneof(
       fc.constantFrom(

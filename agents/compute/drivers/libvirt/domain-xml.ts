@@ -9,7 +9,7 @@ import type { InstanceWant } from '../../instance-driver.ts'
 import { domainName, domainUuid } from './domain-name.ts'
 import { managementMode, toOs } from './firmware.ts'
 import { clock, hyperV, inputs, screen, tpm, usbController, watchdog } from './guest-devices.ts'
-import { toDisks } from './machine-disks.ts'
+import { diskControllers, toDisks } from './machine-disks.ts'
 import { markTree, METADATA_NAMESPACE, METADATA_PREFIX } from './metadata.ts'
 import { toInterface } from './nic-xml.ts'
 import { toNumaXml, type CellCpus } from './numa-xml.ts'
@@ -114,6 +114,7 @@ function devices(want: InstanceWant, context: DomainContext): XmlTree {
       })),
       usbController(want.properties),
       { '@type': 'virtio-serial', '@index': '0' },
+      ...diskControllers(want.properties),
     ],
     disk: disks,
     interface: want.nics.map((nic) => toInterface(nic, { ...context, model: want.properties['hw_vif_model'] })),

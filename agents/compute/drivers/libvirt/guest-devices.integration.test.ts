@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What guests find of the devices that their image asks for.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { unlessMissing } from '../../../../lib/durable-files.ts'
@@ -127,6 +127,32 @@ async function unsignedGuest(properties: Record<string, string>): Promise<{ path
   const sizeBytes = at.image.virtualSizeBytes
   return { path, want: at.want({ memoryMiB: 256, properties, root: { sha256, format: 'raw', sizeBytes } }) }
 }
+
+const LOAD =
+  'while read -r m; do insmod /mod/$m.ko; done < /mod/disks; sleep 2; cat /sys/block/sd*/device/model; ls /sys/block'
+
+test.each([
+  ['sata', 'bios', 'QEMU HARDDISK'],
+  ['scsi', 'uefi', 'QEMU HARDDISK'],
+])(
+  'a guest with its own disks on %s boots, by %s, has volumes beside them, and is copied',
+  async (bus, firmware, model) => {
+    const properties = { hw_disk_bus: bus, hw_firmware_type: firmware }
+    const volume = await at.volume()
+    const want = at.want({ memoryMiB: 256, swapMiB: 64, properties })
+    await startGuest(want)
+    await driver.ensureVolumes({ ...want, volumes: [volume] }, signal)
+    const seen = await run(want.uid, LOAD)
+    expect(seen.split(model)).toHaveLength(3)
+    expect(seen).toMatch(/\bsda\b.*\bsdb\b.*\bvda\b/s)
+    const taken = { want, imageUid: randomUUID(), quiesce: 'Never' as const }
+    const how = { onDiskFree: () => undefined, onStep: () => undefined, onProgress: () => undefined }
+    const { virtualSizeBytes } = await driver.captureDisk({ ...taken, ...how }, signal)
+    expect(virtualSizeBytes).toBe(want.root.sizeBytes)
+    await driver.remove(want.uid, signal)
+  },
+  300_000,
+)
 
 /**
  * A boot sector for a guest that writes B to the serial port, starts the watchdog (ICH9's TCO) and does nothing more. The switch that lets it reset

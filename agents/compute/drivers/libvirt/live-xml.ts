@@ -18,6 +18,8 @@ export interface LiveDomain {
   targets: string[]
   /** Numbers of its own disks, by the names of their files. */
   rootDisk?: number
+  /** The device name of its root disk. */
+  rootTarget?: string
   ephemeralDisk?: number
   rescueDisk?: number
   vcpus: number
@@ -51,6 +53,7 @@ export function readDomainXml(xml: string): LiveDomain {
   const volumes: LiveVolume[] = []
   const targets: string[] = []
   const own = new Map<string, number>()
+  let rootTarget: string | undefined
   for (const disk of elements(root, 'disk')) {
     const target = elements(disk, 'target')[0]?.getAttribute('dev') ?? ''
     const alias = elements(disk, 'alias')[0]?.getAttribute('name') ?? ''
@@ -58,6 +61,7 @@ export function readDomainXml(xml: string): LiveDomain {
     if (target !== '') targets.push(target)
     const numbered = diskOf(basename(elements(disk, 'source')[0]?.getAttribute('file') ?? ''))
     if (uid === undefined && numbered) own.set(numbered.kind, numbered.number)
+    if (uid === undefined && numbered?.kind === 'root') rootTarget = target
     if (uid !== undefined) volumes.push({ uid, alias, target })
   }
   const number = (name: string): number => Number(elements(root, name)[0]?.textContent ?? 0)
@@ -90,6 +94,7 @@ export function readDomainXml(xml: string): LiveDomain {
     volumes,
     targets,
     ...(rootDisk === undefined ? {} : { rootDisk }),
+    ...(rootTarget === undefined ? {} : { rootTarget }),
     ...(ephemeralDisk === undefined ? {} : { ephemeralDisk }),
     ...(rescueDisk === undefined ? {} : { rescueDisk }),
     nics,
