@@ -28,7 +28,7 @@ test.each<[Record<string, string>, string | undefined]>([
   else expect(found).toContain(message)
 })
 
-test('docs/images.md names each', () => {
-  const page = readFileSync(new URL('../docs/images.md', import.meta.url), 'utf8')
+test.each(['images', 'guests'])('docs/%s.md names each', (name) => {
+  const page = readFileSync(new URL(`../docs/${name}.md`, import.meta.url), 'utf8')
   expect(JUDGED_PROPERTIES.filter((name) => !page.includes(`\`${name}\``))).toEqual([])
 })
