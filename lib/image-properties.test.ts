@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from '@jest/globals'
 import { readFileSync } from 'node:fs'
-import { findUnsupported, JUDGED_PROPERTIES } from './image-properties.ts'
+import { findUnsupported, findUnsupportedSpec, JUDGED_PROPERTIES, withExtraSpecs } from './image-properties.ts'
 
 test.each<[Record<string, string>, string | undefined]>([
   [{}, undefined],
@@ -14,9 +14,9 @@ test.each<[Record<string, string>, string | undefined]>([
   [{ hw_firmware_type: 'coreboot' }, 'image property hw_firmware_type is "coreboot"; write bios or uefi'],
   [{ hw_firmware_type: 'uefi', os_secure_boot: 'Required', hw_tpm_version: '2.0', hw_tpm_model: 'tpm-crb' }, undefined],
   [{ hw_video_model: 'none', hw_input_bus: 'usb', hw_watchdog_action: 'poweroff' }, undefined],
-  [{ os_secure_boot: 'required' }, 'image property os_secure_boot is "required"; that needs hw_firmware_type uefi'],
+  [{ os_secure_boot: 'required' }, 'os_secure_boot is "required"; that needs image property hw_firmware_type uefi'],
   [{ hw_tpm_version: '1.2' }, 'image property hw_tpm_version is "1.2"; write 2.0'],
-  [{ hw_tpm_model: 'tpm-tis' }, 'image property hw_tpm_model is "tpm-tis"; that needs hw_tpm_version 2.0'],
+  [{ hw_tpm_model: 'tpm-tis' }, 'hw_tpm_model is "tpm-tis"; that needs hw_tpm_version 2.0'],
   [{ hw_video_model: 'qxl', hw_input_bus: 'ps2' }, undefined],
   [{ hw_disk_bus: 'ide' }, 'image property hw_disk_bus is "ide"; write virtio or scsi or sata'],
   [{ hw_mem_encryption: 'true' }, 'image property hw_mem_encryption is "true"; write false'],
@@ -26,6 +26,33 @@ test.each<[Record<string, string>, string | undefined]>([
   const found = findUnsupported(properties)
   if (message === undefined) expect(found).toBeUndefined()
   else expect(found).toContain(message)
+})
+
+const UEFI = { hw_firmware_type: 'uefi' }
+test.each<[Record<string, string>, Record<string, string>, string | undefined]>([
+  [{}, {}, undefined],
+  [{ 'hw:tpm_version': '2.0', 'hw:tpm_model': 'tpm-crb', 'hw:watchdog_action': 'reset' }, {}, undefined],
+  [{ 'hw:tpm_version': '1.2' }, {}, 'extra spec hw:tpm_version is "1.2"; write 2.0'],
+  [{ 'hw:tpm_model': 'tpm-crb' }, {}, 'that needs hw_tpm_version 2.0'],
+  [{ 'hw:tpm_model': 'tpm-crb' }, { hw_tpm_version: '2.0' }, undefined],
+  [{ 'os:secure_boot': 'required' }, {}, 'that needs image property hw_firmware_type uefi'],
+  [{ 'os:secure_boot': 'Required' }, UEFI, undefined],
+  [{ 'os:secure_boot': 'required' }, { ...UEFI, os_secure_boot: 'disabled' }, 'write the same, or one of them'],
+  [{ 'os:secure_boot': 'required' }, { ...UEFI, os_secure_boot: 'REQUIRED' }, undefined],
+  [{ 'hw:watchdog_action': 'poweroff' }, { hw_watchdog_action: 'reset' }, undefined],
+  [{ 'hw:watchdog_action': 'pause' }, {}, 'extra spec hw:watchdog_action is "pause"; write disabled or none'],
+  [{ 'hw:cpu_policy': 'dedicated', constructor: 'x' }, {}, undefined],
+])('extra specs %j with image properties %j', (extraSpecs, properties, message) => {
+  const found = findUnsupportedSpec(extraSpecs, properties)
+  if (message === undefined) expect(found).toBeUndefined()
+  else expect(found).toContain(message)
+})
+
+test('the image speaks before the Flavor', () => {
+  const extraSpecs = { 'hw:watchdog_action': 'poweroff', 'hw:tpm_version': '2.0', 'hw:cpu_policy': 'shared' }
+  expect(withExtraSpecs({ hw_watchdog_action: 'reset', a: 'b' }, extraSpecs)).toEqual({
+    ...{ hw_tpm_version: '2.0', hw_watchdog_action: 'reset', a: 'b' },
+  })
 })
 
 test.each(['images', 'guests'])('docs/%s.md names each', (name) => {

@@ -72,6 +72,47 @@ export function isWindows(properties: Readonly<Record<string, string>>): boolean
   return properties['os_type']?.toLowerCase() === 'windows'
 }
 
+/** Extra specs of a Flavor that say the same as a property of an image. */
+const SAME_OF_FLAVOR: Readonly<Record<string, string>> = {
+  'hw:tpm_version': 'hw_tpm_version',
+  'hw:tpm_model': 'hw_tpm_model',
+  'os:secure_boot': 'os_secure_boot',
+  'hw:watchdog_action': 'hw_watchdog_action',
+}
+
+/** Whether the extra spec is one of those that say the same as a property. */
+export function isPropertySpec(key: string): boolean {
+  return Object.hasOwn(SAME_OF_FLAVOR, key)
+}
+
+/** What a machine gets by its image and by the extra specs of its Flavor; where both speak, the image does. Pure. */
+export function withExtraSpecs(
+  properties: Readonly<Record<string, string>>,
+  extraSpecs: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const ofFlavor = Object.entries(SAME_OF_FLAVOR).flatMap(([key, name]) => {
+    const value = extraSpecs[key]
+    return value === undefined ? [] : [[name, value] as const]
+  })
+  return { ...Object.fromEntries(ofFlavor), ...properties }
+}
+
+/** The first extra spec that is not supported, or not with this image, as Nova has it (FlavorImageConflict); undefined when all are. Pure. */
+export function findUnsupportedSpec(
+  extraSpecs: Readonly<Record<string, string>>,
+  properties: Readonly<Record<string, string>>,
+): string | undefined {
+  for (const [key, name] of Object.entries(SAME_OF_FLAVOR)) {
+    const [value, ofImage] = [extraSpecs[key], properties[name]]
+    if (value === undefined) continue
+    const values = SUPPORTED[name] ?? []
+    if (!values.includes(value.toLowerCase())) return `extra spec ${key} is "${value}"; write ${values.join(' or ')}`
+    if (name !== 'hw_watchdog_action' && ofImage !== undefined && ofImage.toLowerCase() !== value.toLowerCase())
+      return `extra spec ${key} is "${value}", and image property ${name} is "${ofImage}": write the same, or one of them`
+  }
+  return findAlone(withExtraSpecs(properties, extraSpecs))
+}
+
 /** As `findUnsupported`, of an image that a machine is to be rescued with. Pure. */
 export function findUnsupportedForRescue(properties: Readonly<Record<string, string>>): string | undefined {
   return findUnsupported(properties) ?? findOther(properties, OF_RESCUE)
@@ -85,9 +126,9 @@ export function findUnsupported(properties: Readonly<Record<string, string>>): s
 /** One that means nothing without another. */
 function findAlone(properties: Readonly<Record<string, string>>): string | undefined {
   if (properties['os_secure_boot']?.toLowerCase() === 'required' && firmwareOf(properties) === 'bios')
-    return 'image property os_secure_boot is "required"; that needs hw_firmware_type uefi, too'
+    return 'os_secure_boot is "required"; that needs image property hw_firmware_type uefi, too'
   if (properties['hw_tpm_model'] !== undefined && !hasTpm(properties))
-    return `image property hw_tpm_model is "${properties['hw_tpm_model']}"; that needs hw_tpm_version 2.0, too`
+    return `hw_tpm_model is "${properties['hw_tpm_model']}"; that needs hw_tpm_version 2.0, too`
   return undefined
 }
 

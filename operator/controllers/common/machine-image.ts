@@ -2,8 +2,10 @@
 // What an Image means to machines that are made from it.
 import type { Flavor, Image, Instance } from '../../../lib/api/types.ts'
 import { findCondition } from '../../../lib/conditions.ts'
+import { withExtraSpecs } from '../../../lib/image-properties.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { found, missing, type Found } from '../../kind/found.ts'
+import type { ExtraSpecs } from '../../scheduler/filters/extra-specs.ts'
 
 export type ReadyImage = Image & { status: { sha256: string } }
 export type MadeFrom = NonNullable<NonNullable<Instance['status']>['image']>
@@ -30,9 +32,14 @@ export function requiresKvm({ spec }: Image): boolean {
   return spec.properties?.['hw_require_kvm'] === 'true'
 }
 
-/** By their Glance names. */
-export function propertiesOf({ spec }: Pick<Image, 'spec'>): Record<string, string> {
-  return { hw_architecture: spec.architecture ?? 'x86_64', ...spec.properties }
+/** What a machine of the image and of a Flavor with these extra specs gets, by Glance's names. Pure. */
+export function guestProperties({ spec }: Pick<Image, 'spec'>, extraSpecs: ExtraSpecs = {}): Record<string, string> {
+  return withExtraSpecs(spec.properties ?? {}, extraSpecs)
+}
+
+/** The same, for filters. Pure. */
+export function propertiesOf(image: Pick<Image, 'spec'>, extraSpecs: ExtraSpecs = {}): Record<string, string> {
+  return { hw_architecture: image.spec.architecture ?? 'x86_64', ...guestProperties(image, extraSpecs) }
 }
 
 /** Why the image does not fit a machine of that size; a root disk of 0 is as large as the image. Pure. */

@@ -5,7 +5,7 @@ import type { MachineAction } from '../../../lib/contract/documents.ts'
 import type { Caches } from '../../kind/row.ts'
 import type { PlacedDeps } from '../../placed/placed-deps.ts'
 import type { AdminPasswords } from '../../secrets/admin-passwords.ts'
-import { requiresKvm } from '../common/machine-image.ts'
+import { guestProperties, requiresKvm } from '../common/machine-image.ts'
 import { toMachineRescue } from '../common/machine-rescue.ts'
 import { toReaders } from '../image/source-of.ts'
 import { deadlineMsOf, isHard } from './deadline.ts'
@@ -140,7 +140,7 @@ function toRebuild(
   const given = status?.rebuilds?.find(({ actionUID }) => actionUID === metadata.uid) ?? made
   const image = given && caches.images.find(given.image.namespace, given.image.name)
   if (image?.metadata.uid !== given?.image.uid || !image || !given) return undefined
-  const { format, properties = {} } = image.spec
+  const { format } = image.spec
   const { preserveEphemeral = false } = spec.rebuild ?? {}
   const size = status?.nextFlavor ?? status?.flavor
   return {
@@ -149,7 +149,12 @@ function toRebuild(
     notAfter: new Date(deadlineMsOf({ metadata, spec, ...action })).toISOString(),
     rebuild: {
       rootDisk: given.rootDisk,
-      image: { uid: given.image.uid, sha256: given.image.sha256, format, properties },
+      image: {
+        uid: given.image.uid,
+        sha256: given.image.sha256,
+        format,
+        properties: guestProperties(image, size?.extraSpecs),
+      },
       requireKvm: size?.requireKVM === true || requiresKvm(image),
       ...(preserveEphemeral ? { preserveEphemeral } : {}),
     },

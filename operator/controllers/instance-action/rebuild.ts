@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether a machine can have its next root disk: refused before anything of it is destroyed, with the reason that a new machine would have.
 import type { Instance, InstanceAction } from '../../../lib/api/types.ts'
-import { findUnsupported } from '../../../lib/image-properties.ts'
+import { findUnsupported, findUnsupportedSpec } from '../../../lib/image-properties.ts'
 import { keyOfObject } from '../../../lib/kube/object.ts'
 import { waitFor, type Outcome } from '../../../lib/outcome.ts'
 import type { Found } from '../../kind/found.ts'
@@ -76,13 +76,14 @@ export function whyUnfit(
   disk: 'root' | 'rescue',
   deps: RebuildDeps,
 ): { reason: string; message: string } | undefined {
-  const unsupported = findUnsupported(image.spec.properties ?? {})
+  const { node = '', flavor, nextFlavor } = machine.status ?? {}
+  const size = nextFlavor ?? flavor
+  const { properties = {} } = image.spec
+  const unsupported = findUnsupported(properties) ?? findUnsupportedSpec(size?.extraSpecs ?? {}, properties)
   if (unsupported !== undefined)
     return { reason: 'UnsupportedProperty', message: `Image ${keyOfObject(image)}: ${unsupported}` }
-  const { node = '', flavor, nextFlavor } = machine.status ?? {}
   const outgrown = whyOutgrown(machine, image, disk, deps)
   if (outgrown !== undefined) return { reason: 'FlavorTooSmall', message: outgrown }
-  const size = nextFlavor ?? flavor
   const by = policyFor(size?.extraSpecs ?? {}, deps.caches)
   if (!by.ok) return by.outcome.kind === 'wait' ? by.outcome : undefined
   const why = deps.scheduler.whyNoImage(
@@ -90,7 +91,11 @@ export function whyUnfit(
     {
       ...{ uid: machine.metadata.uid, amounts: { vcpus: 0, memoryMiB: 0, diskGiB: 0 }, excluded: new Map() },
       ...{ requireKvm: size?.requireKVM === true || requiresKvm(image), needsVhostUser: false },
-      ...{ image: keyOfObject(image), imageUid: image.metadata.uid, imageProperties: propertiesOf(image) },
+      ...{
+        image: keyOfObject(image),
+        imageUid: image.metadata.uid,
+        imageProperties: propertiesOf(image, size?.extraSpecs),
+      },
       ...(size?.name === undefined ? {} : { flavor: { name: size.name, extraSpecs: size.extraSpecs ?? {} } }),
       project: machine.metadata.namespace ?? '',
     },

@@ -11,6 +11,36 @@ import { UserDataStore } from './user-data.ts'
 const bare = (spec: Partial<Instance['spec']> = {}, more: object = {}) => machine({ networks: [], ...spec }, more)
 const secure = parts.image({ properties: { os_secure_boot: 'required' } })
 
+describe('a Flavor that asks for something of the guest', () => {
+  const asks = (extraSpecs: Record<string, string>) => parts.flavor('small', { extraSpecs })
+  test('has it in the document, beside what the image asks for', async () => {
+    const w = machineWorld()
+    w.put('flavors', asks({ 'hw:watchdog_action': 'poweroff', 'hw:other': 'x' }))
+    w.put('images', parts.image({ properties: { hw_vif_model: 'e1000e' } }))
+    const i = await active(w, bare())
+    const document = await w.bus.desired.read(i.status?.node ?? '', 'instance', i.metadata.uid)
+    const properties = { hw_vif_model: 'e1000e', hw_watchdog_action: 'poweroff' }
+    expect(document).toMatchObject({ spec: { image: { properties } } })
+    // It is the machine's, whatever becomes of the Flavor.
+    expect(i.status?.flavor?.extraSpecs).toEqual({ 'hw:watchdog_action': 'poweroff' })
+  })
+  test('goes to a node that has it', async () => {
+    const w = machineWorld()
+    w.put('flavors', asks({ 'hw:tpm_version': '2.0' }))
+    const i = bare()
+    expect(await step(w, i)).toMatchObject({ kind: 'wait', reason: 'NoValidHost' })
+    expect(i.status?.node).toBeUndefined()
+  })
+  test('is refused by name where nobody has it, or the image says otherwise', async () => {
+    const w = machineWorld()
+    w.put('flavors', asks({ 'hw:tpm_version': '1.2' }))
+    await expect(step(w, bare())).rejects.toThrow('Flavor small: extra spec hw:tpm_version is "1.2"; write 2.0')
+    w.put('flavors', asks({ 'os:secure_boot': 'required' }))
+    w.put('images', parts.image({ properties: { hw_firmware_type: 'uefi', os_secure_boot: 'disabled' } }))
+    await expect(step(w, bare())).rejects.toThrow('extra spec os:secure_boot is "required", and image property')
+  })
+})
+
 describe('an image with a property that cannot be had', () => {
   test('is refused to a new machine, by name', async () => {
     const w = machineWorld()
@@ -19,7 +49,7 @@ describe('an image with a property that cannot be had', () => {
     expect(error).toBeInstanceOf(TerminalError)
     expect(error).toMatchObject({
       reason: 'UnsupportedProperty',
-      message: expect.stringMatching(/^Image ns\/guest: image property os_secure_boot is "required"/),
+      message: expect.stringMatching(/^Image ns\/guest: os_secure_boot is "required"/),
     })
   })
   test('leaves a machine that is there as it is', async () => {

@@ -2,6 +2,7 @@
 import type { Instance, Port } from '../../../lib/api/types.ts'
 import type { ConsoleGrant, InstanceDocument, MachineAction, MachineRescue } from '../../../lib/contract/documents.ts'
 import { headerOf, type WriterVersions } from '../../placed/document-header.ts'
+import { guestProperties } from '../common/machine-image.ts'
 import { toDocumentNuma } from '../common/numa-topology.ts'
 import { toKeyLine } from '../key-pair/public-key.ts'
 import { hostnameOf } from '../port/binding.ts'
@@ -55,7 +56,7 @@ export function instanceDocument(
         uid: image.metadata.uid,
         sha256: image.status.sha256,
         format: image.spec.format,
-        properties: image.spec.properties ?? {},
+        properties: guestProperties(image, now.extraSpecs),
       },
       ...givenOf(instance),
       ports: toPorts(instance, parts.ports),

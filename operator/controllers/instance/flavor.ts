@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Flavor, Image, Instance } from '../../../lib/api/types.ts'
 import { isTerminal, TerminalError } from '../../../lib/errors.ts'
+import { findUnsupportedSpec } from '../../../lib/image-properties.ts'
 import { sizeWithDefaults, type FlavorSize } from '../../scheduler/nodes/amounts.ts'
 import { readByFilters, type ExtraSpecs } from '../../scheduler/filters/extra-specs.ts'
 import type { PlacementRequest } from '../../scheduler/filters/request.ts'
@@ -117,6 +118,9 @@ function findSize(instance: Instance, image: Image, deps: Pick<OperatorDeps, 'ca
   const { extraSpecs } = flavor.object.spec
   // Throws for what no node can give.
   numaWishOf(flavor.object.spec, extraSpecs ?? {})
+  const unsupported = findUnsupportedSpec(extraSpecs ?? {}, image.spec.properties ?? {})
+  if (unsupported !== undefined)
+    throw new TerminalError('UnsupportedProperty', `Flavor ${flavorRef.name}: ${unsupported}`)
   return found({
     size: sizeOf(flavor.object, image),
     flavorName: flavorRef.name,

@@ -24,10 +24,11 @@ const vm = (name: string, status: Instance['status'] = {}) =>
   machine({ flavorRef: { name } }, { status: { node: 'c1', epoch: 2, flavor: SMALL, ...status } })
 /** One look. @returns whether something is to be saved first */
 function follow(w: MemoryWorld, i: Instance, requireKvm = false): boolean {
-  const size = chooseSize(i, parts.image(), w.deps)
+  const image = parts.image()
+  const size = chooseSize(i, image, w.deps)
   if (!size.ok) throw new Error('no size')
   const { now, wish } = size.object
-  const isNew = followResize(i, { now, wish, requireKvm } as Admitted, w.deps, w.run)
+  const isNew = followResize(i, { now, wish, requireKvm, image } as Admitted, w.deps, w.run)
   return isNew
 }
 const pending = (i: Instance) => findCondition(i.status?.conditions, 'ResizePending')?.reason
@@ -46,6 +47,27 @@ describe('a claim', () => {
     expect(follow(w, i)).toBe(false)
     expect([i.status?.nextFlavor, pending(i)]).toEqual([BIG, 'AtNextStart'])
     expect(w.events).toEqual([])
+  })
+
+  test('of a Flavor with a TPM is for nodes that have one', () => {
+    const w = world()
+    const extraSpecs = { 'hw:tpm_version': '2.0' }
+    w.put('flavors', parts.flavor('big', { vcpus: 2, memoryMiB: 512, rootDiskGiB: 3, extraSpecs }))
+    const i = vm('big')
+    follow(w, i)
+    expect([i.status?.nextFlavor, pending(i)]).toEqual([undefined, 'NoRoom'])
+    closed(w, CAPACITY, { tpmVersions: ['2.0'] })
+    follow(w, i)
+    expect([i.status?.nextFlavor, pending(i)]).toEqual([{ ...BIG, extraSpecs }, 'AtNextStart'])
+  })
+
+  test('of a Flavor that asks for what there is not is refused', () => {
+    const w = world()
+    const extraSpecs = { 'hw:tpm_version': '1.2' }
+    w.put('flavors', parts.flavor('big', { vcpus: 2, memoryMiB: 512, rootDiskGiB: 3, extraSpecs }))
+    const i = vm('big')
+    follow(w, i)
+    expect([i.status?.nextFlavor, pending(i)]).toEqual([undefined, 'UnsupportedProperty'])
   })
 
   test('follows a Flavor that was made anew with another size, or KVM', () => {

@@ -6,6 +6,7 @@ import type { ObservedDocument } from '../../../lib/contract/documents.ts'
 import { sameJson } from '../../../lib/loop/same-json.ts'
 import { amountsOf, largerAmounts, sizeWithDefaults } from '../../scheduler/nodes/amounts.ts'
 import { portAmountsOf } from '../common/machine-claims.ts'
+import { propertiesOf } from '../common/machine-image.ts'
 import { numaPlacementOf, onCellsBy } from '../common/numa-topology.ts'
 import { policyFor } from '../scheduler-profile/policy-for.ts'
 import type { Admitted } from './admitted.ts'
@@ -71,6 +72,7 @@ function claim(instance: Instance, wish: MachineSize, admitted: Admitted, deps: 
     excluded: new Map<string, string>(),
     requireKvm: wish.flavorRequiresKvm || admitted.requireKvm,
     flavor: toFlavorRequest(wish),
+    imageProperties: ofHardware(propertiesOf(admitted.image, wish.extraSpecs)),
     needsVhostUser: false,
   }
   const overQuota = askForSize(instance, wish, deps)
@@ -81,6 +83,12 @@ function claim(instance: Instance, wish: MachineSize, admitted: Admitted, deps: 
   if (why === undefined) return undefined
   const message = `Flavor ${wish.flavorName} in spec.flavorRef does not fit on node ${node}, which ${why}: the machine keeps its size until there is room`
   return { reason: 'NoRoom', message }
+}
+
+/** What a node may lack for another Flavor; all else of the image it has taken already. */
+function ofHardware(properties: Readonly<Record<string, string>>): Record<string, string> {
+  const names = ['hw_firmware_type', 'os_secure_boot', 'hw_tpm_version']
+  return Object.fromEntries(Object.entries(properties).filter(([name]) => names.includes(name)))
 }
 
 /** Where the machine stands it keeps its cells and CPUs: those for two sizes at once would be needed until its next start. */

@@ -199,7 +199,7 @@ export function toRequest(
     ...(numa ? { numa } : {}),
     image: keyOfObject(admitted.image),
     imageUid: admitted.image.metadata.uid,
-    imageProperties: propertiesOf(admitted.image),
+    imageProperties: propertiesOf(admitted.image, size.extraSpecs),
     needsVhostUser: ports.some((port) => port.spec.vnicType === 'vhostuser'),
     physicalNetworks: listPhysicalNetworks(ports, caches),
   }

@@ -40,6 +40,7 @@ export const INTERFACE_FILTERS: readonly Filter<InterfaceRequest>[] = [dpdkFilte
 
 /** Those that a machine must always pass again to be resized in place, where its profile has them. */
 export const CAPABILITY_FILTERS: readonly Filter[] = [
+  imagePropertiesFilter,
   computeCapabilitiesFilter,
   aggregateInstanceExtraSpecsFilter,
   aggregateTypeAffinityFilter,
@@ -81,7 +82,6 @@ export const DEFAULT_FILTERS: readonly Filter[] = [
   availabilityZoneFilter,
   aggregateMultiTenancyIsolationFilter,
   aggregateImagePropertiesIsolationFilter,
-  imagePropertiesFilter,
   ...CAPABILITY_FILTERS,
   ...[ramFilter, coreFilter, diskFilter],
   ...ASKED_FILTERS.slice(1),
