@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from '@jest/globals'
 import { readFileSync } from 'node:fs'
-import { findUnsupported, findUnsupportedSpec, JUDGED_PROPERTIES, withExtraSpecs } from './image-properties.ts'
+import {
+  findUnsupported,
+  findUnsupportedSpec,
+  JUDGED_PROPERTIES,
+  queuesOf,
+  withExtraSpecs,
+} from './image-properties.ts'
 
 test.each<[Record<string, string>, string | undefined]>([
   [{}, undefined],
@@ -40,6 +46,7 @@ test.each<[Record<string, string>, Record<string, string>, string | undefined]>(
   [{ 'os:secure_boot': 'required' }, { ...UEFI, os_secure_boot: 'disabled' }, 'write the same, or one of them'],
   [{ 'os:secure_boot': 'required' }, { ...UEFI, os_secure_boot: 'REQUIRED' }, undefined],
   [{ 'hw:watchdog_action': 'poweroff' }, { hw_watchdog_action: 'reset' }, undefined],
+  [{ 'hw:vif_multiqueue_enabled': 'true' }, { hw_vif_multiqueue_enabled: 'false' }, undefined],
   [{ 'hw:watchdog_action': 'pause' }, {}, 'extra spec hw:watchdog_action is "pause"; write disabled or none'],
   [{ 'hw:cpu_policy': 'dedicated', constructor: 'x' }, {}, undefined],
 ])('extra specs %j with image properties %j', (extraSpecs, properties, message) => {
@@ -47,6 +54,13 @@ test.each<[Record<string, string>, Record<string, string>, string | undefined]>(
   if (message === undefined) expect(found).toBeUndefined()
   else expect(found).toContain(message)
 })
+
+test.each<[Record<string, string>, number, number]>([
+  [{}, 4, 1],
+  [{ hw_vif_multiqueue_enabled: 'True' }, 4, 4],
+  [{ hw_vif_multiqueue_enabled: 'yes' }, 300, 256],
+  [{ hw_vif_multiqueue_enabled: 'no' }, 4, 1],
+])('%j with %i CPUs: %i queues', (properties, vcpus, queues) => expect(queuesOf(properties, vcpus)).toBe(queues))
 
 test('the image speaks before the Flavor', () => {
   const extraSpecs = { 'hw:watchdog_action': 'poweroff', 'hw:tpm_version': '2.0', 'hw:cpu_policy': 'shared' }

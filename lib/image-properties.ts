@@ -46,6 +46,18 @@ export function keepsDiskNames(properties: Readonly<Record<string, string>>): bo
   return Object.keys(OF_RESCUE).some((name) => Object.hasOwn(properties, name))
 }
 
+/** Of a tap; Linux, drivers/net/tun.c. */
+const MOST_QUEUES = 256
+
+/** How many pairs of queues a machine's interfaces have: one a CPU where the image says so. Pure. */
+export function queuesOf(properties: Readonly<Record<string, string>>, vcpus: number): number {
+  return isYes(properties['hw_vif_multiqueue_enabled']) ? Math.min(vcpus, MOST_QUEUES) : 1
+}
+
+function isYes(text = ''): boolean {
+  return ['yes', 'true', '1', 'on'].includes(text.toLowerCase())
+}
+
 export type DiskBus = 'virtio' | 'scsi' | 'sata'
 
 /** What a machine's own disks are on. Pure. */
@@ -78,7 +90,11 @@ const SAME_OF_FLAVOR: Readonly<Record<string, string>> = {
   'hw:tpm_model': 'hw_tpm_model',
   'os:secure_boot': 'os_secure_boot',
   'hw:watchdog_action': 'hw_watchdog_action',
+  'hw:vif_multiqueue_enabled': 'hw_vif_multiqueue_enabled',
 }
+
+/** Where both speak; of all others they have to say the same. */
+const IMAGE_WINS = ['hw_watchdog_action', 'hw_vif_multiqueue_enabled']
 
 /** Whether the extra spec is one of those that say the same as a property. */
 export function isPropertySpec(key: string): boolean {
@@ -105,9 +121,10 @@ export function findUnsupportedSpec(
   for (const [key, name] of Object.entries(SAME_OF_FLAVOR)) {
     const [value, ofImage] = [extraSpecs[key], properties[name]]
     if (value === undefined) continue
-    const values = SUPPORTED[name] ?? []
-    if (!values.includes(value.toLowerCase())) return `extra spec ${key} is "${value}"; write ${values.join(' or ')}`
-    if (name !== 'hw_watchdog_action' && ofImage !== undefined && ofImage.toLowerCase() !== value.toLowerCase())
+    const values = SUPPORTED[name]
+    if (values && !values.includes(value.toLowerCase()))
+      return `extra spec ${key} is "${value}"; write ${values.join(' or ')}`
+    if (!IMAGE_WINS.includes(name) && ofImage !== undefined && ofImage.toLowerCase() !== value.toLowerCase())
       return `extra spec ${key} is "${value}", and image property ${name} is "${ofImage}": write the same, or one of them`
   }
   return findAlone(withExtraSpecs(properties, extraSpecs))

@@ -30,7 +30,7 @@ export interface FlavorSpec {
    */
   swapMiB?: number
   /**
-   * Further wishes to scheduler and hypervisor by their Nova names. Read today: hw:require_kvm ("true": only nodes with KVM); keys without a colon, or that begin with aggregate_instance_extra_specs:, which a HostAggregate of the node has to have in its metadata, with Nova’s operators; capabilities:…, which the node has to have, with the same operators; nephele:scheduler_profile, the SchedulerProfile to place by; hw:cpu_policy, hw:cpu_thread_policy, hw:mem_page_size, hw:numa_nodes, hw:numa_cpus.N, hw:numa_mem.N and hw:pci_numa_affinity_policy, the NUMA topology; hw:tpm_version, hw:tpm_model, os:secure_boot and hw:watchdog_action, as properties of the Image; others are kept and have no effect. *immutable*
+   * Further wishes to scheduler and hypervisor by their Nova names. Read today: hw:require_kvm ("true": only nodes with KVM); keys without a colon, or that begin with aggregate_instance_extra_specs:, which a HostAggregate of the node has to have in its metadata, with Nova’s operators; capabilities:…, which the node has to have, with the same operators; nephele:scheduler_profile, the SchedulerProfile to place by; hw:cpu_policy, hw:cpu_thread_policy, hw:mem_page_size, hw:numa_nodes, hw:numa_cpus.N, hw:numa_mem.N and hw:pci_numa_affinity_policy, the NUMA topology; hw:tpm_version, hw:tpm_model, os:secure_boot, hw:watchdog_action and hw:vif_multiqueue_enabled, as properties of the Image; others are kept and have no effect. *immutable*
    */
   extraSpecs?: {
     /**

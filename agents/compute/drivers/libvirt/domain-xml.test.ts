@@ -428,6 +428,18 @@ describe('toDomainXml', () => {
     expect(readDomainXml(xml)).toMatchObject({ rootTarget: 'sda' })
   })
 
+  test.each<[Record<string, string>, NicWant['vnicType'], string | undefined]>([
+    [{ hw_vif_multiqueue_enabled: 'true' }, 'normal', '<driver name="qemu" queues="4">'],
+    [{ hw_vif_multiqueue_enabled: 'true' }, 'vhostuser', '<driver queues="4"/>'],
+    [{ hw_vif_multiqueue_enabled: 'true', hw_vif_model: 'e1000e' }, 'normal', undefined],
+    [{}, 'normal', undefined],
+    [{}, 'vhostuser', undefined],
+  ])('queues of interfaces, with %j, %s: %s', (properties, vnicType, said) => {
+    const xml = xmlOf({ vcpus: 4, properties, nics: [nicWant({ portUid: PORT, vnicType })] })
+    if (said === undefined) expect(xml).not.toContain('queues')
+    else expect(xml).toContain(said)
+  })
+
   test('hostile names stay text', () => {
     const hostile = fc.oneof(
       fc.constantFrom(

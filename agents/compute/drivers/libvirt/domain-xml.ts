@@ -117,7 +117,7 @@ function devices(want: InstanceWant, context: DomainContext): XmlTree {
       ...diskControllers(want.properties),
     ],
     disk: disks,
-    interface: want.nics.map((nic) => toInterface(nic, { ...context, model: want.properties['hw_vif_model'] })),
+    interface: want.nics.map((nic) => toInterface(nic, { ...context, guest: want })),
     // virtlogd writes the log and keeps it bounded, whether or not anybody reads the console.
     serial: {
       '@type': 'pty',

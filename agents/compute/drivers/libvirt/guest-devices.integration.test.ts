@@ -8,6 +8,7 @@ import { unlessMissing } from '../../../../lib/durable-files.ts'
 import { until } from '../../../../lib/time/until.ts'
 import { imageBaseDir } from '../../paths.ts'
 import type { InstanceWant } from '../../instance-driver.ts'
+import { nicWant } from '../testing.ts'
 import { domainUuid } from './domain-name.ts'
 import type { LibvirtInstanceDriver } from './libvirt-instance-driver.ts'
 import { startDriverNode, type DriverNode } from './testing.ts'
@@ -137,14 +138,16 @@ test.each([
 ])(
   'a guest with its own disks on %s boots, by %s, has volumes beside them, and is copied',
   async (bus, firmware, model) => {
-    const properties = { hw_disk_bus: bus, hw_firmware_type: firmware }
+    const properties = { hw_disk_bus: bus, hw_firmware_type: firmware, hw_vif_multiqueue_enabled: 'true' }
     const volume = await at.volume()
-    const want = at.want({ memoryMiB: 256, swapMiB: 64, properties })
+    const want = at.want({ memoryMiB: 256, vcpus: 2, swapMiB: 64, properties })
     await startGuest(want)
     await driver.ensureVolumes({ ...want, volumes: [volume] }, signal)
+    await driver.ensureNics({ ...want, nics: [nicWant()] }, signal)
     const seen = await run(want.uid, LOAD)
     expect(seen.split(model)).toHaveLength(3)
     expect(seen).toMatch(/\bsda\b.*\bsdb\b.*\bvda\b/s)
+    expect(await run(want.uid, 'ls /sys/class/net/eth0/queues')).toMatch(/rx-0\s+rx-1\s+tx-0\s+tx-1/)
     const taken = { want, imageUid: randomUUID(), quiesce: 'Never' as const }
     const how = { onDiskFree: () => undefined, onStep: () => undefined, onProgress: () => undefined }
     const { virtualSizeBytes } = await driver.captureDisk({ ...taken, ...how }, signal)

@@ -120,7 +120,7 @@ export class MachineSetup {
         const plug = {
           client: devices,
           domain: found.ref,
-          context: { ...context, model: want.properties['hw_vif_model'] },
+          context: { ...context, guest: want },
         }
         const failures = await applyNicPlan(plug, plan, signal)
         if (failures.length > 0) throw failures[0]

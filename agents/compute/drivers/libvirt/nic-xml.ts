@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A machine's interfaces as libvirt's XML: https://libvirt.org/formatdomain.html#network-interfaces
 import { TransientError } from '../../../../lib/errors.ts'
-import type { NicWant } from '../../instance-driver.ts'
+import { queuesOf } from '../../../../lib/image-properties.ts'
+import type { InstanceWant, NicWant } from '../../instance-driver.ts'
 import { tapName, vhostUserSocket, type ComputePaths } from '../../paths.ts'
 import { addressOnBus, FIRST_NIC_BUS } from './pci-ports.ts'
 import { writeXml, type XmlTree } from './xml-tree.ts'
@@ -17,14 +18,20 @@ export interface NicContext {
   paths: ComputePaths
   /** Of the switch that the taps are attached to; absent: not known, treated like userspace. */
   datapath?: 'system' | 'netdev' | undefined
-  /** Of the virtual hardware; absent: virtio. */
-  model: string | undefined
+  guest: Pick<InstanceWant, 'properties' | 'vcpus'>
 }
 
 /** The bus of the PCIe port of this place: by it the guest names the interface. */
 export const nicBus = (slot: number): number => FIRST_NIC_BUS + slot
 
-export function toInterface(nic: NicWant, { paths, datapath, model = 'virtio' }: NicContext): XmlTree {
+export function toInterface(nic: NicWant, { paths, datapath, guest }: NicContext): XmlTree {
+  const { hw_vif_model: model = 'virtio' } = guest.properties
+  const count = model === 'virtio' ? queuesOf(guest.properties, guest.vcpus) : 1
+  const queues = count > 1 ? { '@queues': String(count) } : {}
+  const driver = (more: XmlTree): XmlTree => {
+    const tree = { ...more, ...queues }
+    return Object.keys(tree).length > 0 ? { driver: tree } : {}
+  }
   const common = {
     mac: { '@address': nic.mac },
     // A function that the guest is given is the device itself.
@@ -38,6 +45,7 @@ export function toInterface(nic: NicWant, { paths, datapath, model = 'virtio' }:
       '@type': 'vhostuser',
       source: { '@type': 'unix', '@path': vhostUserSocket(paths, nic.portUid), '@mode': 'server' },
       ...common,
+      ...driver({}),
     }
   }
   if (nic.vnicType === 'direct' || nic.vnicType === 'macvtap') return { ...functionTree(nic), ...common }
@@ -47,7 +55,7 @@ export function toInterface(nic: NicWant, { paths, datapath, model = 'virtio' }:
     ...common,
     // The userspace datapath does not complete checksums: with offloads on, TCP and metadata time out while ping passes. The kernel's
     // datapath handles offloads and vhost-net, which libvirt picks where available.
-    ...(datapath === 'system' ? {} : { driver: { '@name': 'qemu', host: { '@csum': 'off' } } }),
+    ...driver(datapath === 'system' ? {} : { '@name': 'qemu', host: { '@csum': 'off' } }),
     mtu: { '@size': String(nic.mtu) },
   }
 }

@@ -19,7 +19,7 @@ const mark = (...of: number[]): DomainMark => ({
   ...{ uid: 'u', epoch: 1, namespace: 'team', name: 'vm' },
   nics: of.map((n) => ({ mac: `fa:16:3e:00:00:0${n}`, portUid: `p${n}` })),
 })
-const context = { paths: DEFAULT_PATHS, model: undefined }
+const context = { paths: DEFAULT_PATHS, guest: { properties: {}, vcpus: 1 } }
 const free = (...slots: number[]) => slots.map(nicBus)
 
 describe('the plan', () => {
