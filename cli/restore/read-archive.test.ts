@@ -69,7 +69,7 @@ test('objects of ours are read, copies by version and what others have are passe
 })
 
 test('names as long as they may be, as tar writes them', async () => {
-  const name = `${'x'.repeat(200)}`
+  const name = 'x'.repeat(200)
   const objects = ['metadata/version', `resources/flavors.nephele.dev/cluster/${name}.json`]
   for (const path of objects) {
     mkdirSync(dirname(join(folder, path)), { recursive: true })
