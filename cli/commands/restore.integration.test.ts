@@ -39,8 +39,8 @@ const CONDITIONS = ['Ready', 'OrphansListed'].map((type) => ({
 }))
 const at = (name: string) => ({ namespace: 'team', name })
 
-let planes: ControlPlane[] = []
-let clients: HttpKubeClient[] = []
+const planes: ControlPlane[] = []
+const clients: HttpKubeClient[] = []
 let folder: string
 let archive: string
 let said: string[] = []
@@ -138,7 +138,7 @@ beforeAll(async () => {
   await client.create(FLAVOR, {
     metadata: { name: 'small' },
     spec: { vcpus: 1, memoryMiB: 64, rootDiskGiB: 1 },
-  } as never)
+  })
   await put(client, NETWORK, { metadata: at('lan'), spec: {} })
   await put(client, NETWORK, { metadata: { namespace: 'infra', name: 'public' }, spec: { external: true } })
   await put(client, SUBNET, { metadata: at('v4'), spec: { networkRef: { name: 'lan' }, cidr: '10.0.0.0/24' } })
@@ -150,7 +150,7 @@ beforeAll(async () => {
       ...{ flavorRef: { name: 'small' }, imageRef: { name: 'i' }, networks: [LAN] },
       ...{ userDataSecretRef: { name: 'told' }, volumes: [{ volumeRef: { name: 'data' } }] },
     },
-  } as never)
+  })
   const { uid } = await put(
     client,
     PORT,

@@ -118,7 +118,7 @@ export function planRestore(archived: readonly Archived[], live: Live, answers: 
   return plan
 }
 
-export function nameOf({ kind, object }: Archived): string {
+function nameOf({ kind, object }: Archived): string {
   return `${kind.kind} ${keyOfObject(object)}`
 }
 
