@@ -38,6 +38,7 @@ const OTHERS: Record<string, readonly string[]> = {
   'images.pullPolicy': ['images.pullPolicy=Always'],
   'images.pullSecrets': ['images.pullSecrets[0]=pull'],
   'log.level': ['log.level=debug'],
+  'log.format': ['log.format=text'],
   'spread.topologyKey': ['spread.topologyKey=topology.kubernetes.io/zone'],
   'spread.whenUnsatisfiable': ['spread.whenUnsatisfiable=DoNotSchedule'],
   'bootstrap.enabled': ['bootstrap.enabled=false'],
@@ -199,6 +200,7 @@ test.each([
   'ovn.northbound=ssl:',
   'nats.address=https://nats.example.com',
   'log.level=verbose',
+  'log.format=xml',
   'spread.whenUnsatisfiable=Never',
   'console.url=http://console.example.com',
 ])('%s is refused', async (setting) => {

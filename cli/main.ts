@@ -37,7 +37,8 @@ function findCommand({
   lines,
   image,
   snapshot,
-}: Pick<Arguments, 'words' | 'rest' | 'isHard' | 'isForced' | 'isWeb' | 'lines' | 'image' | 'snapshot'>): {
+  restore,
+}: Pick<Arguments, 'words' | 'rest' | 'isHard' | 'isForced' | 'isWeb' | 'lines' | 'image' | 'snapshot' | 'restore'>): {
   command: Command
   words: string[]
 } {
@@ -51,7 +52,8 @@ function findCommand({
     (isWeb && command.takesWeb !== true) ||
     (lines !== undefined && command.takesLines !== true) ||
     (image !== undefined && command.takesImage !== true) ||
-    (Object.keys(snapshot).length > 0 && command.takesSnapshot !== true)
+    (Object.keys(snapshot).length > 0 && command.takesSnapshot !== true) ||
+    ((restore.isDryRun || restore.lostNodes.length > 0) && command.takesRestore !== true)
   if (words.length < least || words.length > most || isTooMuch)
     throw new UsageError(`usage: kubectl nephele ${command.name} ${command.usage}`)
   return { command, words }
@@ -115,6 +117,7 @@ function connect(given: Arguments, signal: AbortSignal): { context: Context; clo
       isForced: given.isForced,
       isWeb: given.isWeb,
       snapshot: given.snapshot,
+      restore: given.restore,
     },
     ...(given.lines === undefined ? {} : { lines: given.lines }),
     ...(given.image === undefined ? {} : { image: given.image }),

@@ -20,6 +20,7 @@ describe('options', () => {
         isForced: false,
         isWeb: false,
         snapshot: {},
+        restore: { isDryRun: false, lostNodes: [] },
         help: false,
       },
     })

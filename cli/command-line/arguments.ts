@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { parseArgs } from 'node:util'
-import { OUTPUT_FORMATS, UsageError, type OutputFormat, type SnapshotOptions } from './command.ts'
+import { OUTPUT_FORMATS, UsageError, type OutputFormat, type RestoreOptions, type SnapshotOptions } from './command.ts'
 
 export interface Arguments {
   /** The command and its words; `rest` is what follows `--`. */
@@ -19,6 +19,7 @@ export interface Arguments {
   lines?: number
   image?: string
   snapshot: SnapshotOptions
+  restore: RestoreOptions
   help: boolean
 }
 
@@ -40,6 +41,8 @@ const OPTIONS = {
   quiesce: { type: 'string' },
   backup: { type: 'string' },
   keep: { type: 'string' },
+  'dry-run': { type: 'boolean' },
+  'lost-node': { type: 'string', multiple: true },
   help: { type: 'boolean', short: 'h' },
 } as const
 
@@ -64,6 +67,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
       isForced: values.force ?? false,
       isWeb: values.web ?? false,
       snapshot: toSnapshot(values),
+      restore: { isDryRun: values['dry-run'] ?? false, lostNodes: values['lost-node'] ?? [] },
       help: values.help ?? false,
     },
     ...(values.lines === undefined ? {} : { lines: toLines(values.lines) }),

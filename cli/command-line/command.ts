@@ -26,6 +26,8 @@ export interface Context {
   image?: string
   /** `--image-name`, `--store`, `--quiesce`, `--backup`, `--keep`: of commands that take them. */
   snapshot: SnapshotOptions
+  /** `--dry-run`, `--lost-node`: of commands that take them. */
+  restore: RestoreOptions
   /** What is typed or piped in, which nobody sees: for what must stand in no argument. @param prompts for a person, one line each */
   readHidden: (prompts: readonly string[]) => Promise<string[]>
   /** Aborted by Ctrl-C. */
@@ -42,6 +44,12 @@ export interface SnapshotOptions {
   quiesce?: string
   backup?: string
   keep?: number
+}
+
+export interface RestoreOptions {
+  isDryRun: boolean
+  /** Off for good, whoever says it. */
+  lostNodes: readonly string[]
 }
 
 export const OUTPUT_FORMATS = ['table', 'wide', 'json', 'yaml'] as const
@@ -63,6 +71,7 @@ export interface Command {
   takesLines?: boolean
   takesImage?: boolean
   takesSnapshot?: boolean
+  takesRestore?: boolean
   /** @param rest what follows `--`. @returns the exit code */
   run: (context: Context, words: readonly string[], rest: readonly string[]) => Promise<number>
 }

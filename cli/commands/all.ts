@@ -11,6 +11,7 @@ import { LOCKS } from './lock.ts'
 import { POWER } from './power.ts'
 import { resize } from './resize.ts'
 import { setPassword } from './set-password.ts'
+import { restore } from './restore.ts'
 import { ssh } from './ssh.ts'
 import { supportBundle } from './support-bundle.ts'
 import { top } from './top.ts'
@@ -34,5 +35,6 @@ export const COMMANDS: readonly Command[] = [
   setPassword,
   supportBundle,
   backup,
+  restore,
   completion,
 ]

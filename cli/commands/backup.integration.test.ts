@@ -53,6 +53,7 @@ const context = (over: Partial<Context['client']> = {}): Context => ({
     isForced: false,
     isWeb: false,
     snapshot: {},
+    restore: { isDryRun: false, lostNodes: [] },
     readHidden: async () => [],
     now: new Date('2026-01-02T03:04:05.678Z'),
   },

@@ -38,6 +38,7 @@ const context = (more: Partial<Context> = {}): Context => ({
     isForced: false,
     isWeb: false,
     snapshot: {},
+    restore: { isDryRun: false, lostNodes: [] },
     signal: new AbortController().signal,
     now: new Date(),
   },

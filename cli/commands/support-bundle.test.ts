@@ -96,6 +96,7 @@ const context = (more: Partial<Context> = {}): Context => ({
     isForced: false,
     isWeb: false,
     snapshot: {},
+    restore: { isDryRun: false, lostNodes: [] },
   },
   ...{ signal: new AbortController().signal, now: new Date('2026-01-02T03:04:05.678Z'), progress: () => undefined },
   print: (line) => void said.push(line),

@@ -1,24 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // etcd is lost and comes back from a snapshot, with machines running: docs/disaster-recovery.md, step by step. etcdctl and etcdutl save and
 // restore; operator, NATS, OVN and nodes live through it.
-import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { CLOUD, CLOUD_NAME, COMPUTE_NODE, INSTANCE, VOLUME } from '../../lib/api/kinds.ts'
-import type { Cloud, ComputeNode, Instance, Volume } from '../../lib/api/types.ts'
-import { isConditionTrue } from '../../lib/conditions.ts'
-import { countStarts } from '../../local/commands/guest-starts.ts'
-import { findLogs } from '../../local/commands/show.ts'
+import { CLOUD, COMPUTE_NODE, INSTANCE, VOLUME } from '../../lib/api/kinds.ts'
+import type { Cloud, ComputeNode, Volume } from '../../lib/api/types.ts'
 import { confirmed, expectedBlocks, readLoad, waitForRounds, WRITER } from '../harness/load.ts'
+import { CLOUD_REF, isRegressed, raiseIncarnation, release, running, startsOf } from '../harness/lost-store.ts'
 import { ON_NET, Project } from '../harness/project.ts'
 import { sumsOfBlocks } from '../harness/volume-content.ts'
 import { waitForCondition, waitForGone, waitForObject } from '../harness/wait.ts'
 
 const AFTER_ADDRESS = '10.84.0.50'
-const CLOUD_REF = { name: CLOUD_NAME }
-const isRegressed = (cloud: Cloud | undefined) => isConditionTrue(cloud?.status?.conditions, 'ControlPlaneRegressed')
 
 let project: Project
 let folder: string
@@ -29,53 +24,15 @@ beforeAll(async () => {
 afterAll(async () => {
   // A test that failed leaves no cloud that does nothing more.
   const found = await project.test.client.get<Cloud>(CLOUD, CLOUD_REF)
-  if (isRegressed(found)) await raiseIncarnation()
+  if (isRegressed(found)) await raiseIncarnation(project)
   await project.destroy()
   expect(await project.findLeftovers()).toEqual([])
   await rm(folder, { recursive: true, force: true })
 }, 120_000)
 
-async function raiseIncarnation(): Promise<void> {
-  const { client } = project.test
-  const { spec } = await client.get<Cloud>(CLOUD, CLOUD_REF)
-  await client.mergePatch(CLOUD, CLOUD_REF, { spec: { incarnation: (spec.incarnation ?? 1) + 1 } })
-  const goesOn = (c: Cloud | undefined) => c?.status?.state === 'OK' && !isRegressed(c)
-  await waitForObject<Cloud>(client, CLOUD, CLOUD_REF, goesOn, { what: 'goes on' })
-}
-
-/** Every machine of the project that runs anywhere: `UID node`, as the hypervisors have them. */
-async function running(uids: readonly string[]): Promise<string[]> {
-  const { cloud, computeNodes } = project.test
-  const lists = await Promise.all(
-    computeNodes.map(async (node) => {
-      const { stdout } = await cloud.exec(node, ['virsh', 'list', '--uuid'])
-      return stdout.split('\n').flatMap((line) => (uids.includes(line.trim()) ? [`${line.trim()} ${node}`] : []))
-    }),
-  )
-  return lists.flat().toSorted()
-}
-
-/** How often any node started the machine, by the agents' own words. */
-function startsOf({ metadata }: Instance): number {
-  const logs = Object.entries(findLogs(project.test.cloud)).filter(([log]) => log.includes('/'))
-  const lines = logs.flatMap(([, path]) => readFileSync(path, 'utf8').split('\n'))
-  return countStarts(lines.filter((line) => line.includes(metadata.uid)).join('\n'))
-}
-
 async function nicOf(machine: string): Promise<unknown> {
   const { metadata, status } = await project.waitForPortOf(machine)
   return [metadata.uid, status?.macAddress, status?.fixedIPs, status?.node]
-}
-
-/** As docs/backup.md has an administrator do it; returns once the node has let go. */
-async function release(node: string, finds: readonly { kind: string; uid: string }[]): Promise<void> {
-  const { client, cloud } = project.test
-  const releases = finds.map((find) => ({ ...find, name: 'after', namespace: project.namespace, epoch: 1 }))
-  const patch = JSON.stringify({ status: { releases } })
-  const target = ['computenodes.nephele.dev', node, '--subresource=status', '--type=merge']
-  await cloud.kubectl(['patch', ...target, `--patch=${patch}`])
-  const isDone = (n: ComputeNode | undefined) => n?.status?.releases === undefined
-  await waitForObject<ComputeNode>(client, COMPUTE_NODE, { name: node }, isDone, { what: 'released' })
 }
 
 test('a snapshot of etcd: same machines, same addresses, nothing is started twice, nothing made since is removed', async () => {
@@ -108,7 +65,7 @@ test('a snapshot of etcd: same machines, same addresses, nothing is started twic
   await project.waitActive('steady')
   const uids = [steady, leaving, after].map(({ metadata }) => metadata.uid)
   const boots = new Map([steady, after].map((i) => [i.metadata.name, readLoad(project, i, 'write').bootId]))
-  const before = await running(uids)
+  const before = await running(project, uids)
   expect(before).toEqual([steady, after].map((i) => `${i.metadata.uid} ${i.status?.node}`).toSorted())
 
   await cloud.restoreStore(snapshot)
@@ -119,12 +76,12 @@ test('a snapshot of etcd: same machines, same addresses, nothing is started twic
   await project.createInstance('waiting', ON_NET)
   await waitForRounds(project, steady, 'write', 5)
   await waitForRounds(project, after, 'write', 2)
-  expect(await running(uids)).toEqual(before)
+  expect(await running(project, uids)).toEqual(before)
   expect((await project.get('waiting')).status).toEqual({ observedGeneration: 0 })
   expect((await project.get('steady')).spec.metadata).toBeUndefined()
   expect(await client.find(INSTANCE, at('after'))).toBeUndefined()
 
-  await raiseIncarnation()
+  await raiseIncarnation(project)
   await project.waitActive('waiting')
   await waitForGone(client, INSTANCE, at('leaving'))
   const node = await waitForObject<ComputeNode>(
@@ -144,8 +101,8 @@ test('a snapshot of etcd: same machines, same addresses, nothing is started twic
     expect(load.broken).toEqual([])
     expect(load.bootId).toBe(boots.get(machine.metadata.name))
   }
-  expect([steady, leaving, after].map(startsOf)).toEqual([1, 1, 1])
-  expect(await running(uids)).toEqual(before)
+  expect([steady, leaving, after].map((one) => startsOf(project, one))).toEqual([1, 1, 1])
+  expect(await running(project, uids)).toEqual(before)
 
   // Its address is free by the resources alone: who asks for it waits, and is told for whom.
   await project.createInstance('heir', { networks: [{ networkRef: { name: 'net' }, ipAddress: AFTER_ADDRESS }] })
@@ -157,13 +114,13 @@ test('a snapshot of etcd: same machines, same addresses, nothing is started twic
   const orphaned = (kind: string) => node?.status?.orphans?.filter((o) => o.kind === kind).map((o) => o.uid) ?? []
   const releases = ['instance', 'port'].flatMap((kind) => orphaned(kind).map((uid) => ({ kind, uid })))
   expect(releases.map(({ kind }) => kind)).toEqual(['instance', 'port'])
-  await release(after.status?.node ?? '', releases)
+  await release(project, after.status?.node ?? '', releases)
   await project.waitActive('heir')
-  expect(await running([after.metadata.uid])).toEqual([])
+  expect(await running(project, [after.metadata.uid])).toEqual([])
   // The volume that nobody released still has what was written.
   const pool = made.status?.node ?? ''
   const blocks = expectedBlocks(confirmed(lines))
   expect(blocks.size).toBeGreaterThan(0)
   expect(await sumsOfBlocks(cloud.node(pool), made.metadata.uid, blocks.keys())).toEqual(blocks)
-  await release(pool, [{ kind: 'volume', uid: made.metadata.uid }])
+  await release(project, pool, [{ kind: 'volume', uid: made.metadata.uid }])
 }, 240_000)

@@ -113,8 +113,9 @@ topologySpreadConstraints:
       matchLabels: { app.kubernetes.io/name: nephele, app.kubernetes.io/component: {{ .component }} }
 {{- end }}
 
-{{- define "nephele.logLevel" -}}
+{{- define "nephele.logEnv" -}}
 - { name: LOG_LEVEL, value: {{ .Values.log.level }} }
+- { name: LOG_FORMAT, value: {{ .Values.log.format }} }
 {{- end }}
 
 {{/*

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ComputeNode } from '../../../lib/api/types.ts'
-import { findCondition, setCondition, type ConditionUpdate } from '../../../lib/conditions.ts'
+import { setCondition, type ConditionUpdate } from '../../../lib/conditions.ts'
 import { DOCUMENTS, type ObservedDocument, type Orphan } from '../../../lib/contract/documents.ts'
 import { isListed } from '../../bus/listed.ts'
 import type { OperatorDeps } from '../common/deps.ts'
@@ -62,7 +62,8 @@ function ofThen(what: string, asOf = 'before'): string {
 const keyOf = ({ kind, uid }: Pick<Orphan, 'kind' | 'uid'>): string => `${kind}.${uid}`
 
 /**
- * Sets a condition that says what the node could not look at; it does not close the node. Sets none before the agent's first list.
+ * Sets a condition that says what the node could not look at; it does not close the node. Sets none before the agent's first list: only its
+ * True says that what `status.orphans` does not name is not on the node (`kubectl nephele restore` makes nothing anew before).
  */
 export function showUnlisted(computeNode: ComputeNode, { bus }: Pick<StrayDeps, 'bus'>, now: Date): void {
   const status = (computeNode.status ??= {})
@@ -74,7 +75,7 @@ export function showUnlisted(computeNode: ComputeNode, { bus }: Pick<StrayDeps, 
   if (first) {
     const message = unlisted.map(({ what, message: why }) => `${what}: ${why}`).join('; ')
     set({ status: 'False', reason: first.reason, message: `what is there without a resource is not known: ${message}` })
-  } else if (orphans && findCondition(status.conditions, ORPHANS_LISTED)) {
+  } else if (orphans) {
     set({ status: 'True', reason: 'Listed', message: 'all that the node has was looked at' })
   }
 }

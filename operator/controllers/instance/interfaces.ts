@@ -10,7 +10,8 @@ import { automaticPortNames } from '../../placed/automatic-port-name.ts'
 import { answerOf, askedOf, portPresence } from '../../placed/observed-facts.ts'
 import { ownerUidOf } from '../../placed/port-owner.ts'
 import type { InstanceDeps, InstanceRun } from './deps.ts'
-import { listLeaving, listNics, MAX_NICS, requestOf, type InterfaceRecord } from './nics.ts'
+import { requestOf, type InterfaceRecord } from '../../../lib/api/match-interfaces.ts'
+import { listLeaving, listNics, MAX_NICS } from './nics.ts'
 
 export const DETACH_PENDING = 'DetachPending'
 

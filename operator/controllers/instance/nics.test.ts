@@ -6,7 +6,8 @@ import { automaticPortName } from '../../placed/automatic-port-name.ts'
 import { stored } from '../../testing/memory-deps.ts'
 import { machine } from '../../testing/machine-world.ts'
 import { recordInterfaces } from './interfaces.ts'
-import { isBeforeRecords, listLeaving, listNics, requestOf } from './nics.ts'
+import { requestOf } from '../../../lib/api/match-interfaces.ts'
+import { isBeforeRecords, listLeaving, listNics } from './nics.ts'
 
 const on = (name: string, more: object = {}): InstanceNetwork => ({ networkRef: { name }, ...more })
 const mine = (name: string): InstanceNetwork => ({ portRef: { name } })

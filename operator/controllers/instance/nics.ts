@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createHash } from 'node:crypto'
 import type { Instance, InstanceNetwork, Port } from '../../../lib/api/types.ts'
+import { matchInterfaces, type InterfaceRecord } from '../../../lib/api/match-interfaces.ts'
 import type { Cache } from '../../../lib/informer/cache.ts'
 import { keyOfRef, type ObjectKey } from '../../../lib/kube/object.ts'
 import { automaticPortName, automaticPortNames } from '../../placed/automatic-port-name.ts'
@@ -23,8 +23,6 @@ export interface Nic {
   portUid?: string
 }
 
-export type InterfaceRecord = NonNullable<NonNullable<Instance['status']>['interfaces']>[number]
-
 /**
  * The interfaces that the spec asks for, in its order. An entry is the one on record that asked for the same, the first such; a new one gets
  * the first place that nobody has. Before anything is on record, that is its index. Pure.
@@ -39,16 +37,8 @@ export function listLeaving(instance: Instance): InterfaceRecord[] {
 }
 
 export function matchNics(instance: Instance): { nics: Nic[]; leaving: InterfaceRecord[] } {
-  const leaving = [...(instance.status?.interfaces ?? [])]
-  const taken = new Set(leaving.map(({ slot }) => slot))
-  const had = (instance.spec.networks ?? []).map((want) => {
-    if (leaving.length === 0) return undefined
-    const request = requestOf(want)
-    const at = leaving.findIndex(
-      (one) => one.request === request && (request ?? one.port) === (request ?? want.portRef?.name),
-    )
-    return at < 0 ? undefined : leaving.splice(at, 1)[0]
-  })
+  const { had, leaving } = matchInterfaces(instance)
+  const taken = new Set((instance.status?.interfaces ?? []).map(({ slot }) => slot))
   const nics = (instance.spec.networks ?? []).map((want, index): Nic => {
     const record = had[index]
     const slot = record?.slot ?? firstFree(taken)
@@ -69,17 +59,6 @@ function firstFree(taken: ReadonlySet<number>): number {
   let slot = 0
   while (taken.has(slot)) slot++
   return slot
-}
-
-/** What an interface was asked for with, in short; undefined for a Port of the user's own. Pure. */
-export function requestOf(want: InstanceNetwork): string | undefined {
-  if (want.portRef !== undefined) return undefined
-  const { networkRef, subnetRef, ipAddress, macAddress, vnicType } = want
-  const asked = [networkRef?.namespace, networkRef?.name, subnetRef?.name, ipAddress, macAddress, vnicType]
-  return createHash('sha256')
-    .update(JSON.stringify(asked.map((part) => part ?? '')))
-    .digest('hex')
-    .slice(0, 16)
 }
 
 /** It was placed by a version that kept no record of its interfaces: what it has is what it may have. */

@@ -10,7 +10,7 @@ import { machine, machineWorld, parts } from '../../testing/machine-world.ts'
 import { stored, type MemoryWorld } from '../../testing/memory-deps.ts'
 import type { Admitted } from './admitted.ts'
 import { automaticPortName } from '../../placed/automatic-port-name.ts'
-import { requestOf } from './nics.ts'
+import { requestOf } from '../../../lib/api/match-interfaces.ts'
 import { ensurePorts } from './ports.ts'
 
 const admitted = (properties: Image['spec']['properties'] = {}) => ({ image: parts.image({ properties }) }) as Admitted

@@ -49,10 +49,6 @@ async function runIn(want: InstanceWant, line: string, said: RegExp): Promise<st
   return output
 }
 
-test('the host says what it has', async () => {
-  expect(await driver.probe(signal)).toMatchObject({ firmware: ['bios', 'uefi'] })
-}, 60_000)
-
 test('a guest finds UEFI, keeps its variables through restarts and a BIOS in between, and all goes with it', async () => {
   const want = at.want({ memoryMiB: 256, properties: { hw_firmware_type: 'uefi' } })
   const { uid } = want

@@ -25,7 +25,7 @@ spec:
       securityContext: {{- include "nephele.restricted" .root | nindent 8 }}
       args: [/app/bootstrap.mjs]
       env:
-        {{- include "nephele.logLevel" .root | nindent 8 }}
+        {{- include "nephele.logEnv" .root | nindent 8 }}
         - { name: NEPHELE_NAMESPACE, value: {{ .root.Release.Namespace }} }
         - { name: NEPHELE_NATS_REPLICAS, value: {{ .root.Values.nats.replicas | quote }} }
         {{- if .renewOnly }}
