@@ -19,6 +19,9 @@ test.each<[Record<string, string>, string | undefined]>([
   [{ hw_firmware_type: 'UEFI' }, undefined],
   [{ hw_firmware_type: 'coreboot' }, 'image property hw_firmware_type is "coreboot"; write bios or uefi'],
   [{ hw_firmware_type: 'uefi', os_secure_boot: 'Required', hw_tpm_version: '2.0', hw_tpm_model: 'tpm-crb' }, undefined],
+  [{ hw_boot_menu: 'Yes', hw_time_hpet: '0' }, undefined],
+  [{ hw_boot_menu: 'maybe' }, 'image property hw_boot_menu is "maybe"; write true or false'],
+  [{ hw_time_hpet: '' }, 'image property hw_time_hpet is ""; write true or false'],
   [{ hw_video_model: 'none', hw_input_bus: 'usb', hw_watchdog_action: 'poweroff' }, undefined],
   [{ os_secure_boot: 'required' }, 'os_secure_boot is "required"; that needs image property hw_firmware_type uefi'],
   [{ hw_tpm_version: '1.2' }, 'image property hw_tpm_version is "1.2"; write 2.0'],
@@ -47,6 +50,8 @@ test.each<[Record<string, string>, Record<string, string>, string | undefined]>(
   [{ 'os:secure_boot': 'required' }, { ...UEFI, os_secure_boot: 'REQUIRED' }, undefined],
   [{ 'hw:watchdog_action': 'poweroff' }, { hw_watchdog_action: 'reset' }, undefined],
   [{ 'hw:vif_multiqueue_enabled': 'true' }, { hw_vif_multiqueue_enabled: 'false' }, undefined],
+  [{ 'hw:boot_menu': 'true' }, { hw_boot_menu: 'false' }, undefined],
+  [{ 'hw:boot_menu': '2' }, {}, 'extra spec hw:boot_menu is "2"; write true or false'],
   [{ 'hw:watchdog_action': 'pause' }, {}, 'extra spec hw:watchdog_action is "pause"; write disabled or none'],
   [{ 'hw:cpu_policy': 'dedicated', constructor: 'x' }, {}, undefined],
 ])('extra specs %j with image properties %j', (extraSpecs, properties, message) => {

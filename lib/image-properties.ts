@@ -3,6 +3,9 @@
 // boot or safety depends on. Each is honoured or refused by name: if one were ignored, a guest would run without what its image requires.
 // All others are stored and have no effect.
 
+/** As Nova reads a flag (oslo.utils' bool_from_string), without the single letters. */
+const YES_OR_NO = ['true', 'false', 'yes', 'no', 'on', 'off', '1', '0']
+
 /** The values that are supported today. An empty list: none. */
 const SUPPORTED: Readonly<Record<string, readonly string[]>> = {
   architecture: ['x86_64'],
@@ -19,6 +22,8 @@ const SUPPORTED: Readonly<Record<string, readonly string[]>> = {
   os_secure_boot: ['disabled', 'optional', 'required'],
   hw_tpm_version: ['2.0'],
   hw_tpm_model: ['tpm-tis', 'tpm-crb'],
+  hw_boot_menu: YES_OR_NO,
+  hw_time_hpet: YES_OR_NO,
   hw_mem_encryption: ['false'],
   hw_mem_encryption_model: [],
   hw_ephemeral_encryption: ['false'],
@@ -58,6 +63,17 @@ function isYes(text = ''): boolean {
   return ['yes', 'true', '1', 'on'].includes(text.toLowerCase())
 }
 
+/** Whether the firmware offers for a while to choose what to boot from. Pure. */
+export function hasBootMenu(properties: Readonly<Record<string, string>>): boolean {
+  return isYes(properties['hw_boot_menu'])
+}
+
+/** Whether a machine of this image has a High Precision Event Timer; undefined: the image does not say. Pure. */
+export function hpetOf(properties: Readonly<Record<string, string>>): boolean | undefined {
+  const asked = properties['hw_time_hpet']
+  return asked === undefined ? undefined : isYes(asked)
+}
+
 export type DiskBus = 'virtio' | 'scsi' | 'sata'
 
 /** What a machine's own disks are on. Pure. */
@@ -91,10 +107,11 @@ const SAME_OF_FLAVOR: Readonly<Record<string, string>> = {
   'os:secure_boot': 'os_secure_boot',
   'hw:watchdog_action': 'hw_watchdog_action',
   'hw:vif_multiqueue_enabled': 'hw_vif_multiqueue_enabled',
+  'hw:boot_menu': 'hw_boot_menu',
 }
 
 /** Where both speak; of all others they have to say the same. */
-const IMAGE_WINS = ['hw_watchdog_action', 'hw_vif_multiqueue_enabled']
+const IMAGE_WINS = ['hw_watchdog_action', 'hw_vif_multiqueue_enabled', 'hw_boot_menu']
 
 /** Whether the extra spec is one of those that say the same as a property. */
 export function isPropertySpec(key: string): boolean {

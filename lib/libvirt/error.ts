@@ -38,6 +38,7 @@ export const ErrorCode = {
   rpc: 39,
   noDomain: 42,
   operationInvalid: 55,
+  configUnsupported: 67,
   operationTimeout: 68,
   argumentUnsupported: 74,
   operationAborted: 78,
@@ -95,7 +96,7 @@ export const isDeviceMissing = (error: unknown): boolean => hasCode(error, Error
 export const isInvalidRequest = (error: unknown): boolean =>
   hasCode(error, ErrorCode.xml, ErrorCode.xmlDetail, ErrorCode.xmlInvalidSchema)
 export const isUnsupported = (error: unknown): boolean =>
-  hasCode(error, ErrorCode.noSupport, ErrorCode.operationUnsupported)
+  hasCode(error, ErrorCode.noSupport, ErrorCode.operationUnsupported, ErrorCode.configUnsupported)
 export const isBusy = (error: unknown): boolean => error instanceof LibvirtBusy
 export const isDisconnected = (error: unknown): boolean => error instanceof LibvirtDisconnected
 /** Another call holds the domain, usually because its QEMU does not answer: libvirt gave up waiting, or we did. */

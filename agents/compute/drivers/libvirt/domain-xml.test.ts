@@ -8,6 +8,7 @@ import { instanceWant, nicWant } from '../testing.ts'
 import { diskName, toDetachXml, toVolumeXml, volumeAlias } from './disk-xml.ts'
 import { domainUuid } from './domain-name.ts'
 import { toDomainXml } from './domain-xml.ts'
+import { keptMachineType } from './firmware.ts'
 import { readDiskServers, readDomainXml } from './live-xml.ts'
 import { toMarkedNic } from '../marked-nic.ts'
 import { readMark, toMarkXml } from './metadata.ts'
@@ -373,6 +374,13 @@ describe('toDomainXml', () => {
     [{ hw_pointer_model: 'ps2mouse' }, 'qemu', [], ['<input', 'xhci']],
     [{ hw_watchdog_action: 'poweroff' }, 'qemu', ['<watchdog model="itco" action="poweroff"/>'], []],
     [{ hw_watchdog_action: 'disabled' }, 'qemu', ['<watchdog model="itco" action="none"/>'], []],
+    [{ hw_boot_menu: 'on' }, 'qemu', ['<bootmenu enable="yes" timeout="5000"/>'], []],
+    [{ hw_boot_menu: 'True', hw_firmware_type: 'uefi' }, 'qemu', ['<bootmenu enable="yes"'], []],
+    [{ hw_boot_menu: 'no' }, 'qemu', [], ['<bootmenu']],
+    [{ hw_time_hpet: 'yes' }, 'qemu', [/<clock offset="utc">\s*<timer name="hpet" present="yes"\/>\s*<\/clock>/], []],
+    [{ hw_time_hpet: 'False' }, 'kvm', [/<clock offset="utc">\s*<timer name="hpet" present="no"\/>\s*<\/clock>/], []],
+    [{ ...KVM, hw_time_hpet: 'true' }, 'kvm', ['<timer name="hpet" present="yes"/>', '"hypervclock"'], []],
+    [KVM, 'kvm', ['<timer name="hpet" present="no"/>'], []],
     [KVM, 'qemu', ['<clock offset="localtime"/>'], ['hyperv']],
     [KVM, 'kvm', [/<hyperv>.*<relaxed state="on"\/>.*<spinlocks state="on" retries="8191"\/>/s, '"hypervclock"'], []],
   ])('devices by %j with %s', (properties, acceleration, has, lacks) => {
@@ -388,6 +396,16 @@ describe('toDomainXml', () => {
     [{ hw_qemu_guest_agent: 'false' }, false],
   ])('a channel for the guest’s agent, with %j: %s', (properties, is) => {
     expect(xmlOf({ properties }).includes('org.qemu.guest_agent.0')).toBe(is)
+  })
+
+  test('a machine type is kept, and of a rebuilt machine the newest', () => {
+    const context = { acceleration: 'qemu' as const, paths: DEFAULT_PATHS }
+    const former = readDomainXml(toDomainXml(instanceWant({ uid: UID }), { ...context, formerMachine: 'pc-q35-7.2' }))
+    expect(former).toMatchObject({ machineType: 'pc-q35-7.2', rootDisk: 0 })
+    expect(keptMachineType(former, {})).toBe('pc-q35-7.2')
+    expect(keptMachineType(former, { disks: { root: 0, ephemeral: 0, rescue: 1 } })).toBe('pc-q35-7.2')
+    expect(keptMachineType(former, { disks: { root: 1, ephemeral: 0 } })).toBeUndefined()
+    expect(xmlOf()).toContain('machine="q35"')
   })
 
   test('who had a TPM keeps it, whatever the image asks for now', () => {

@@ -25,6 +25,8 @@ export interface DomainContext {
   cells?: readonly CellCpus[] | undefined
   /** Model of the TPM that the machine has had so far. */
   formerTpm?: string | undefined
+  /** Machine type, with its version, that the machine has had so far. */
+  formerMachine?: string | undefined
 }
 
 /** Pure: the same machine gives the same text. @throws TerminalError when libvirt cannot provide this machine */
@@ -52,7 +54,7 @@ export function toDomainXml(want: InstanceWant, context: DomainContext): string 
       '#': String(want.vcpus),
     },
     sysinfo: sysinfo(want),
-    os: toOs(want, context.paths),
+    os: toOs(want, context.paths, context.formerMachine),
     features: features(want.properties, acceleration),
     cpu: { ...cpu(acceleration), ...numa.cpu },
     clock: clock(want.properties, acceleration),

@@ -4,12 +4,15 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { createHash, randomUUID } from 'node:crypto'
 import { readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { LibvirtClient } from '../../../../lib/libvirt/client.ts'
+import { XmlFlag } from '../../../../lib/libvirt/constants.ts'
+import { isUnsupported } from '../../../../lib/libvirt/error.ts'
 import { unlessMissing } from '../../../../lib/durable-files.ts'
 import { until } from '../../../../lib/time/until.ts'
 import { imageBaseDir } from '../../paths.ts'
 import type { InstanceWant } from '../../instance-driver.ts'
 import { nicWant } from '../testing.ts'
-import { domainUuid } from './domain-name.ts'
+import { domainUuid, domainUuidBytes } from './domain-name.ts'
 import type { LibvirtInstanceDriver } from './libvirt-instance-driver.ts'
 import { startDriverNode, type DriverNode } from './testing.ts'
 
@@ -128,6 +131,54 @@ async function unsignedGuest(properties: Record<string, string>): Promise<{ path
   const sizeBytes = at.image.virtualSizeBytes
   return { path, want: at.want({ memoryMiB: 256, properties, root: { sha256, format: 'raw', sizeBytes } }) }
 }
+
+const OLD = 'pc-q35-7.2'
+
+test('a machine keeps its machine type when it is defined anew, as after a newer QEMU came; and has no HPET, but a boot menu, if its image says so', async () => {
+  const properties = { hw_time_hpet: 'false', hw_boot_menu: 'true' }
+  const want = at.want({ memoryMiB: 192, properties })
+  const client = new LibvirtClient({ socketPath: at.node.socketPath, uri: 'qemu:///system' })
+  try {
+    await driver.ensure(want, signal)
+    const definition = async (): Promise<string> => {
+      const { domain } = await client.call('lookupByUuid', { uuid: domainUuidBytes(want.uid) }, signal)
+      return (await client.call('getXml', { domain, flags: XmlFlag.inactive }, signal)).xml
+    }
+    const made = await definition()
+    // libvirt writes the version down that `q35` is here.
+    const [newest] = /pc-q35-[0-9.]+/.exec(made) ?? []
+    expect(newest).toBeDefined()
+    expect(newest).not.toBe(OLD)
+    const defines = (type: string) =>
+      client
+        .call('defineXml', { xml: made.replaceAll(newest!, type), flags: 0 }, signal)
+        .catch((error: unknown) => error)
+    // What becomes `DomainRefused`.
+    expect(isUnsupported(await defines('pc-q35-1.0'))).toBe(true)
+    await defines(OLD)
+
+    const later = { ...want, epoch: want.epoch + 1, memoryMiB: 256 }
+    await startGuest(later)
+    expect(await run(want.uid, 'cat /sys/class/dmi/id/product_version')).toContain(OLD)
+    expect(await run(want.uid, 'ls /sys/firmware/acpi/tables')).toMatch(/FACP(?![^]*HPET)/)
+    expect(await definition()).toContain("<bootmenu enable='yes' timeout='5000'/>")
+
+    await driver.setPower(want.uid, 'off', signal)
+    const rebuilt = { ...later, epoch: later.epoch + 1, disks: { root: 1, ephemeral: 0 } }
+    await driver.makeDisks(rebuilt, signal)
+    await driver.ensure({ ...rebuilt, properties: { ...properties, hw_firmware_type: 'uefi' } }, signal)
+    expect(await definition()).toContain(newest)
+    await driver.ensure({ ...rebuilt, properties: {} }, signal)
+    await driver.setPower(want.uid, 'on', signal)
+    const log = (await consoleOf(want.uid)).length
+    await until(async () => (await consoleOf(want.uid)).slice(log).includes('MARK login'), 'it is up', 150_000, 250)
+    expect(await run(want.uid, 'cat /sys/class/dmi/id/product_version')).toContain(newest)
+    expect(await run(want.uid, 'ls /sys/firmware/acpi/tables')).toContain('HPET')
+    await driver.remove(want.uid, signal)
+  } finally {
+    client.close()
+  }
+}, 400_000)
 
 const LOAD =
   'while read -r m; do insmod /mod/$m.ko; done < /mod/disks; sleep 2; cat /sys/block/sd*/device/model; ls /sys/block'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Devices that an image asks for by its properties, under Nova's names. What is on the root bus has a place of its own there, so that those of all other
 // devices are the same with and without it.
-import { hasTpm, isWindows } from '../../../../lib/image-properties.ts'
+import { hasTpm, hpetOf, isWindows } from '../../../../lib/image-properties.ts'
 import type { InstanceWant } from '../../instance-driver.ts'
 import type { XmlTree } from './xml-tree.ts'
 
@@ -76,19 +76,22 @@ export function tpm(properties: Properties, former?: string): XmlTree {
   return { tpm: { '@model': model, backend: { '@type': 'emulator', '@version': '2.0' } } }
 }
 
-/** Windows reads the clock of the hardware as local time. With KVM it gets the clocks that it does not lose ticks of, as from Nova. */
+/**
+ * Windows reads the clock of the hardware as local time. With KVM it gets the clocks that it does not lose ticks of, as from Nova; the HPET
+ * costs it much there, and is off unless the image asks for it. All others have it unless the image says no.
+ */
 export function clock(properties: Properties, acceleration: 'kvm' | 'qemu'): XmlTree {
-  if (!isWindows(properties)) return { '@offset': 'utc' }
-  if (acceleration !== 'kvm') return { '@offset': 'localtime' }
   const timer = (name: string, rest: XmlTree): XmlTree => ({ '@name': name, ...rest })
+  const isTuned = isWindows(properties) && acceleration === 'kvm'
+  const hpet = hpetOf(properties) ?? (isTuned ? false : undefined)
+  const timers = [
+    ...(isTuned ? [timer('pit', { '@tickpolicy': 'delay' }), timer('rtc', { '@tickpolicy': 'catchup' })] : []),
+    ...(hpet === undefined ? [] : [timer('hpet', { '@present': hpet ? 'yes' : 'no' })]),
+    ...(isTuned ? [timer('hypervclock', { '@present': 'yes' })] : []),
+  ]
   return {
-    '@offset': 'localtime',
-    timer: [
-      timer('pit', { '@tickpolicy': 'delay' }),
-      timer('rtc', { '@tickpolicy': 'catchup' }),
-      timer('hpet', { '@present': 'no' }),
-      timer('hypervclock', { '@present': 'yes' }),
-    ],
+    '@offset': isWindows(properties) ? 'localtime' : 'utc',
+    ...(timers.length === 0 ? {} : { timer: timers }),
   }
 }
 

@@ -35,6 +35,8 @@ export interface LiveDomain {
   vncSocket?: string
   /** Of its TPM, where it has one. */
   tpmModel?: string
+  /** With its version, such as `pc-q35-10.0`. */
+  machineType?: string
 }
 
 export interface LiveNic {
@@ -89,6 +91,8 @@ export function readDomainXml(xml: string): LiveDomain {
     .flatMap((graphics) => elements(graphics, 'listen').map((listen) => listen.getAttribute('socket') ?? ''))
     .find((path) => path !== '')
   const tpmModel = elements(root, 'tpm')[0]?.getAttribute('model') ?? undefined
+  const os = elements(root, 'os')[0]
+  const machineType = (os && elements(os, 'type')[0]?.getAttribute('machine')) ?? undefined
   const [rootDisk, ephemeralDisk, rescueDisk] = [own.get('root'), own.get('ephemeral'), own.get('rescue')]
   return {
     volumes,
@@ -103,6 +107,7 @@ export function readDomainXml(xml: string): LiveDomain {
     sockets,
     ...(vncSocket === undefined ? {} : { vncSocket }),
     ...(tpmModel === undefined ? {} : { tpmModel }),
+    ...(machineType === undefined ? {} : { machineType }),
     vcpus: number('vcpu'),
     memoryMiB: number('memory') / 1024,
   }
