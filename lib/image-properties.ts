@@ -4,7 +4,13 @@
 // All others are stored and have no effect.
 
 /** As Nova reads a flag (oslo.utils' bool_from_string), without the single letters. */
-const YES_OR_NO = ['true', 'false', 'yes', 'no', 'on', 'off', '1', '0']
+const FLAGS = [
+  ['true', 'false'],
+  ['yes', 'no'],
+  ['on', 'off'],
+  ['1', '0'],
+] as const
+const YES_OR_NO = FLAGS.flat()
 
 /** The values that are supported today. An empty list: none. */
 const SUPPORTED: Readonly<Record<string, readonly string[]>> = {
@@ -60,7 +66,16 @@ export function queuesOf(properties: Readonly<Record<string, string>>, vcpus: nu
 }
 
 function isYes(text = ''): boolean {
-  return ['yes', 'true', '1', 'on'].includes(text.toLowerCase())
+  return FLAGS.some(([yes]) => yes === text.toLowerCase())
+}
+
+function isNo(text = ''): boolean {
+  return FLAGS.some(([, no]) => no === text.toLowerCase())
+}
+
+/** Whether there is a channel for an agent in the guest: unless the image says that it can do without. Pure. */
+export function hasAgentChannel(properties: Readonly<Record<string, string>>): boolean {
+  return !isNo(properties['hw_qemu_guest_agent'])
 }
 
 /** Whether the firmware offers for a while to choose what to boot from. Pure. */

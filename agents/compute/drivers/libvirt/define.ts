@@ -20,8 +20,7 @@ export interface DefineContext {
   acceleration: 'kvm' | 'qemu'
   datapath: DomainContext['datapath']
   cells: DomainContext['cells']
-  formerTpm: DomainContext['formerTpm']
-  formerMachine: DomainContext['formerMachine']
+  former: DomainContext['former']
   /** Prepares what QEMU needs on this host before it can open its files. */
   prepare: () => Promise<void>
 }
@@ -31,12 +30,12 @@ export interface DefineContext {
  * `DomainRefused`
  */
 export async function defineMachine(
-  { client, paths, exec, acceleration, datapath, cells, formerTpm, formerMachine, prepare }: DefineContext,
+  { client, paths, exec, acceleration, datapath, cells, former, prepare }: DefineContext,
   want: InstanceWant,
   isDefined: boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  const xml = toDomainXml(want, { acceleration, paths, datapath, cells, formerTpm, formerMachine }) // throws before anything is made
+  const xml = toDomainXml(want, { acceleration, paths, datapath, cells, former }) // throws before anything is made
   for (const volume of want.volumes) await checkVolumePath(volume)
   await prepare()
   await mkdir(consoleDir(paths), { recursive: true, mode: 0o711 })

@@ -8,7 +8,6 @@ import { instanceWant, nicWant } from '../testing.ts'
 import { diskName, toDetachXml, toVolumeXml, volumeAlias } from './disk-xml.ts'
 import { domainUuid } from './domain-name.ts'
 import { toDomainXml } from './domain-xml.ts'
-import { keptMachineType } from './firmware.ts'
 import { readDiskServers, readDomainXml } from './live-xml.ts'
 import { toMarkedNic } from '../marked-nic.ts'
 import { readMark, toMarkXml } from './metadata.ts'
@@ -400,16 +399,18 @@ describe('toDomainXml', () => {
 
   test('a machine type is kept, and of a rebuilt machine the newest', () => {
     const context = { acceleration: 'qemu' as const, paths: DEFAULT_PATHS }
-    const former = readDomainXml(toDomainXml(instanceWant({ uid: UID }), { ...context, formerMachine: 'pc-q35-7.2' }))
+    const defined = (want: Partial<InstanceWant>, former?: ReturnType<typeof readDomainXml>) =>
+      readDomainXml(toDomainXml(instanceWant({ uid: UID, ...want }), { ...context, former }))
+    const former = { ...defined({}), machineType: 'pc-q35-7.2' }
     expect(former).toMatchObject({ machineType: 'pc-q35-7.2', rootDisk: 0 })
-    expect(keptMachineType(former, {})).toBe('pc-q35-7.2')
-    expect(keptMachineType(former, { disks: { root: 0, ephemeral: 0, rescue: 1 } })).toBe('pc-q35-7.2')
-    expect(keptMachineType(former, { disks: { root: 1, ephemeral: 0 } })).toBeUndefined()
+    expect(defined({}, former).machineType).toBe('pc-q35-7.2')
+    expect(defined({ disks: { root: 0, ephemeral: 0, rescue: 1 } }, former).machineType).toBe('pc-q35-7.2')
+    expect(defined({ disks: { root: 1, ephemeral: 0 } }, former).machineType).toBe('q35')
     expect(xmlOf()).toContain('machine="q35"')
   })
 
   test('who had a TPM keeps it, whatever the image asks for now', () => {
-    const context = { acceleration: 'qemu' as const, paths: DEFAULT_PATHS, formerTpm: 'tpm-crb' }
+    const context = { acceleration: 'qemu' as const, paths: DEFAULT_PATHS, former: { tpmModel: 'tpm-crb' } }
     const has = (properties: Record<string, string>) => toDomainXml(instanceWant({ uid: UID, properties }), context)
     expect(has({})).toContain('<tpm model="tpm-crb">')
     expect(readDomainXml(has({}))).toMatchObject({ tpmModel: 'tpm-crb' })

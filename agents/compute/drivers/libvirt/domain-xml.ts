@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A machine as libvirt's domain XML: https://libvirt.org/formatdomain.html
 import { TerminalError } from '../../../../lib/errors.ts'
-import { findUnsupported } from '../../../../lib/image-properties.ts'
+import { findUnsupported, hasAgentChannel } from '../../../../lib/image-properties.ts'
 import { EMULATED_CODE_MIB } from '../../../../lib/node-room.ts'
 import { consoleLog, type ComputePaths } from '../../paths.ts'
 import { toMarkedNic } from '../marked-nic.ts'
@@ -9,6 +9,7 @@ import type { InstanceWant } from '../../instance-driver.ts'
 import { domainName, domainUuid } from './domain-name.ts'
 import { managementMode, toOs } from './firmware.ts'
 import { clock, hyperV, inputs, screen, tpm, usbController, watchdog } from './guest-devices.ts'
+import type { LiveDomain } from './live-xml.ts'
 import { diskControllers, toDisks } from './machine-disks.ts'
 import { markTree, METADATA_NAMESPACE, METADATA_PREFIX } from './metadata.ts'
 import { toInterface } from './nic-xml.ts'
@@ -23,10 +24,8 @@ export interface DomainContext {
   datapath?: 'system' | 'netdev' | undefined
   /** Of the host; absent: not known, and no machine can be put on one. */
   cells?: readonly CellCpus[] | undefined
-  /** Model of the TPM that the machine has had so far. */
-  formerTpm?: string | undefined
-  /** Machine type, with its version, that the machine has had so far. */
-  formerMachine?: string | undefined
+  /** Of its definition so far, what it keeps when it is defined anew. */
+  former?: Pick<LiveDomain, 'machineType' | 'rootDisk' | 'tpmModel'> | undefined
 }
 
 /** Pure: the same machine gives the same text. @throws TerminalError when libvirt cannot provide this machine */
@@ -54,7 +53,7 @@ export function toDomainXml(want: InstanceWant, context: DomainContext): string 
       '#': String(want.vcpus),
     },
     sysinfo: sysinfo(want),
-    os: toOs(want, context.paths, context.formerMachine),
+    os: toOs(want, context.paths, context.former),
     features: features(want.properties, acceleration),
     cpu: { ...cpu(acceleration), ...numa.cpu },
     clock: clock(want.properties, acceleration),
@@ -128,7 +127,7 @@ function devices(want: InstanceWant, context: DomainContext): XmlTree {
     },
     console: { '@type': 'pty', target: { '@type': 'serial', '@port': '0' } },
     ...guestAgent(want.properties),
-    ...tpm(want.properties, context.formerTpm),
+    ...tpm(want.properties, context.former?.tpmModel),
     ...screen(want.properties),
     ...inputs(want.properties),
     ...watchdog(want.properties),
@@ -137,8 +136,7 @@ function devices(want: InstanceWant, context: DomainContext): XmlTree {
   }
 }
 
-/** Nova's property, by which an image can do without. */
-function guestAgent({ hw_qemu_guest_agent: wanted }: InstanceWant['properties']): XmlTree {
-  if (wanted !== undefined && ['no', 'false', '0', 'off'].includes(wanted.toLowerCase())) return {}
+function guestAgent(properties: InstanceWant['properties']): XmlTree {
+  if (!hasAgentChannel(properties)) return {}
   return { channel: { '@type': 'unix', target: { '@type': 'virtio', '@name': 'org.qemu.guest_agent.0' } } }
 }

@@ -4,11 +4,15 @@ import { join } from 'node:path'
 import { firmwareOf, hasBootMenu } from '../../../../lib/image-properties.ts'
 import { instanceDir, type ComputePaths } from '../../paths.ts'
 import { FIRST_DISKS, type InstanceWant } from '../../instance-driver.ts'
+import type { LiveDomain } from './live-xml.ts'
 import type { XmlTree } from './xml-tree.ts'
 
 export const ARCHITECTURE = 'x86_64'
 /** Of the newest version that the host has. */
 export const MACHINE = 'q35'
+
+/** As it has been defined so far. */
+type FormerMachine = Pick<LiveDomain, 'machineType' | 'rootDisk'>
 
 /** How long the menu waits for a key, in ms. */
 const MENU_MS = 5000
@@ -20,45 +24,37 @@ const VARIABLES = { uefi: 'uefi-variables.fd', 'secure-boot': 'uefi-secure-varia
  * Pure. With UEFI libvirt chooses the file by the descriptions that come with it (QEMU's docs/interop/firmware.json). Secure Boot has the keys
  * enrolled that signed what distributions and Windows begin with; without it the firmware starts anything. The variables lie with the
  * machine's disks: a machine that boots from another disk for a while, or is defined anew, finds them again, and they go with it.
- *
- * libvirt writes the version of the machine type into the definition. It is kept when the machine is defined anew: a guest whose host got a newer
- * QEMU meanwhile finds the hardware that it knows. @param former the machine type so far
  */
 export function toOs(
-  { uid, properties }: Pick<InstanceWant, 'uid' | 'properties'>,
+  want: Pick<InstanceWant, 'uid' | 'properties' | 'disks'>,
   paths: ComputePaths,
-  former?: string,
+  former?: FormerMachine,
 ): XmlTree {
-  const type = { '@arch': ARCHITECTURE, '@machine': former ?? MACHINE, '#': 'hvm' }
-  const menu = hasBootMenu(properties) ? { bootmenu: { '@enable': 'yes', '@timeout': String(MENU_MS) } } : {}
-  const smbios = { '@mode': 'sysinfo' }
-  const firmware = firmwareOf(properties)
-  if (firmware === 'bios') return { type, ...menu, smbios }
-  const nvram = join(instanceDir(paths, uid), VARIABLES[firmware])
-  const feature = (name: string, is: boolean): XmlTree => ({ '@enabled': is ? 'yes' : 'no', '@name': name })
-  if (firmware === 'uefi')
-    return { '@firmware': 'efi', type, firmware: { feature: feature('secure-boot', false) }, nvram, ...menu, smbios }
-  const features = [feature('secure-boot', true), feature('enrolled-keys', true)]
+  const firmware = firmwareOf(want.properties)
   return {
-    '@firmware': 'efi',
-    type,
-    firmware: { feature: features },
-    loader: { '@secure': 'yes' },
-    nvram,
-    ...menu,
-    smbios,
+    ...(firmware === 'bios' ? {} : { '@firmware': 'efi' }),
+    type: { '@arch': ARCHITECTURE, '@machine': machineType(want, former), '#': 'hvm' },
+    ...(firmware === 'bios' ? {} : efi(firmware, instanceDir(paths, want.uid))),
+    ...(hasBootMenu(want.properties) ? { bootmenu: { '@enable': 'yes', '@timeout': String(MENU_MS) } } : {}),
+    smbios: { '@mode': 'sysinfo' },
   }
 }
 
+function efi(firmware: keyof typeof VARIABLES, dir: string): XmlTree {
+  const nvram = join(dir, VARIABLES[firmware])
+  const feature = (name: string, is: boolean): XmlTree => ({ '@enabled': is ? 'yes' : 'no', '@name': name })
+  if (firmware === 'uefi') return { firmware: { feature: feature('secure-boot', false) }, nvram }
+  const features = [feature('secure-boot', true), feature('enrolled-keys', true)]
+  return { firmware: { feature: features }, loader: { '@secure': 'yes' }, nvram }
+}
+
 /**
- * The machine type of a machine that is defined anew: its own for as long as it has the same root disk, whose system knows it. One that is rebuilt
- * gets the newest, as a new machine would; so does one whose type a newer QEMU has no more. Pure. @param former as it is defined
+ * libvirt writes the version of the machine type into the definition. It is kept for as long as the machine has the same root disk: a guest whose
+ * host got a newer QEMU meanwhile finds the hardware that it knows. One that is rebuilt gets the newest, as a new machine would.
  */
-export function keptMachineType(
-  former: { machineType?: string; rootDisk?: number },
-  { disks = FIRST_DISKS }: Pick<InstanceWant, 'disks'>,
-): string | undefined {
-  return former.rootDisk === disks.root ? former.machineType : undefined
+function machineType({ disks = FIRST_DISKS }: Pick<InstanceWant, 'disks'>, former?: FormerMachine): string {
+  const kept = former?.rootDisk === disks.root ? former.machineType : undefined
+  return kept ?? MACHINE
 }
 
 /** Secure Boot's variables are written in system management mode alone, which the guest's system cannot enter. Pure. */

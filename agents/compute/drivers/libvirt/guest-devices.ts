@@ -76,13 +76,17 @@ export function tpm(properties: Properties, former?: string): XmlTree {
   return { tpm: { '@model': model, backend: { '@type': 'emulator', '@version': '2.0' } } }
 }
 
+function hasHyperV(properties: Properties, acceleration: 'kvm' | 'qemu'): boolean {
+  return isWindows(properties) && acceleration === 'kvm'
+}
+
 /**
  * Windows reads the clock of the hardware as local time. With KVM it gets the clocks that it does not lose ticks of, as from Nova; the HPET
  * costs it much there, and is off unless the image asks for it. All others have it unless the image says no.
  */
 export function clock(properties: Properties, acceleration: 'kvm' | 'qemu'): XmlTree {
   const timer = (name: string, rest: XmlTree): XmlTree => ({ '@name': name, ...rest })
-  const isTuned = isWindows(properties) && acceleration === 'kvm'
+  const isTuned = hasHyperV(properties, acceleration)
   const hpet = hpetOf(properties) ?? (isTuned ? false : undefined)
   const timers = [
     ...(isTuned ? [timer('pit', { '@tickpolicy': 'delay' }), timer('rtc', { '@tickpolicy': 'catchup' })] : []),
@@ -99,7 +103,7 @@ const ENLIGHTENMENTS = ['relaxed', 'vapic', 'vpindex', 'runtime', 'synic', 'rese
 
 /** What Windows asks Hyper-V for, which KVM alone has: https://www.qemu.org/docs/master/system/i386/hyperv.html */
 export function hyperV(properties: Properties, acceleration: 'kvm' | 'qemu'): XmlTree {
-  if (!isWindows(properties) || acceleration !== 'kvm') return {}
+  if (!hasHyperV(properties, acceleration)) return {}
   const on: XmlTree = { '@state': 'on' }
   return {
     hyperv: {

@@ -12,7 +12,6 @@ import { diskPaths } from './disk-paths.ts'
 import { makeDisks, removeOtherDisks } from './disks.ts'
 import { readDefinition, readLiveXml, type FoundDomain } from './domains.ts'
 import { explained } from './explained.ts'
-import { keptMachineType } from './firmware.ts'
 import type { HypervisorProbe } from './hypervisor-probe.ts'
 import type { CellCpus } from './numa-xml.ts'
 import type { MachineFinder } from './machine-finder.ts'
@@ -159,7 +158,6 @@ export class MachineSetup {
 
   async #define(want: InstanceWant, before: FoundDomain | undefined, signal: AbortSignal): Promise<void> {
     const { acceleration } = await this.#acceleration(want, signal)
-    const former = before && (await readDefinition(this.#options.connections.quick, before.ref, signal))
     const machines = {
       ...{
         client: this.#options.connections.quick,
@@ -169,8 +167,7 @@ export class MachineSetup {
       },
       datapath: this.#options.hostSwitch?.datapath,
       cells: await this.#options.readCells?.(),
-      formerTpm: former?.tpmModel,
-      formerMachine: former && keptMachineType(former, want),
+      former: before && (await readDefinition(this.#options.connections.quick, before.ref, signal)),
       prepare: () => this.#options.access.ensure(signal),
     }
     await defineMachine(machines, want, before !== undefined, signal)
